@@ -1,0 +1,144 @@
+"""The asyncio client for the Tasks API of VMware Cloud Foundation's SDDC Manager.
+
+Names are imported when they are first used, so that ``import vcf_tasks_async`` costs nothing by itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.address import Tls
+    from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth
+    from vcf_tasks_async.bulk import BulkRun
+    from vcf_tasks_async.errors import (
+        ApiError,
+        BadRequest,
+        DeadlineError,
+        DecodeError,
+        Forbidden,
+        NotSentError,
+        OutcomeUnknownError,
+        RateLimited,
+        ServerError,
+        TaskConflict,
+        TaskFailed,
+        TaskGone,
+        TaskNotFound,
+        TransportError,
+        Unauthorized,
+        UsageError,
+        VcfTasksError,
+        WaitError,
+        WaitTimeout,
+    )
+    from vcf_tasks_async.filters import TaskFilter
+    from vcf_tasks_async.models import (
+        DocumentationLink,
+        ErrorCause,
+        ErrorDetail,
+        MessagePack,
+        PageMetadata,
+        Resource,
+        Stage,
+        Status,
+        SubTask,
+        Task,
+        TaskPage,
+        ValidationNotification,
+    )
+    from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
+    from vcf_tasks_async.policy import Action, Policy, Polling
+    from vcf_tasks_async.secret import Secret
+    from vcf_tasks_async.session import TaskSession
+    from vcf_tasks_async.stream import TaskStream
+    from vcf_tasks_async.text import inert
+
+__all__ = [
+    "Action",
+    "ApiError",
+    "ApiKeyAuth",
+    "BadRequest",
+    "BearerAuth",
+    "BulkFailures",
+    "BulkReport",
+    "BulkRun",
+    "DeadlineError",
+    "DecodeError",
+    "DocumentationLink",
+    "ErrorCause",
+    "ErrorDetail",
+    "Forbidden",
+    "IdTokenAuth",
+    "MessagePack",
+    "NotSentError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PageMetadata",
+    "PasswordAuth",
+    "Policy",
+    "Polling",
+    "RateLimited",
+    "Resource",
+    "Result",
+    "Secret",
+    "ServerError",
+    "Stage",
+    "Status",
+    "SubTask",
+    "Task",
+    "TaskConflict",
+    "TaskFailed",
+    "TaskFilter",
+    "TaskGone",
+    "TaskNotFound",
+    "TaskPage",
+    "TaskSession",
+    "TaskStream",
+    "Tls",
+    "TransportError",
+    "Unauthorized",
+    "UsageError",
+    "ValidationNotification",
+    "VcfTasksError",
+    "WaitError",
+    "WaitTimeout",
+    "inert",
+]
+
+_ROOMS = {
+    "address": ("Tls",),
+    "auth": ("ApiKeyAuth", "BearerAuth", "IdTokenAuth", "PasswordAuth"),
+    "bulk": ("BulkRun",),
+    "errors": (
+        "ApiError", "BadRequest", "DeadlineError", "DecodeError", "Forbidden", "NotSentError",
+        "OutcomeUnknownError", "RateLimited", "ServerError", "TaskConflict", "TaskFailed", "TaskGone",
+        "TaskNotFound", "TransportError", "Unauthorized", "UsageError", "VcfTasksError", "WaitError",
+        "WaitTimeout",
+    ),
+    "filters": ("TaskFilter",),
+    "models": (
+        "DocumentationLink", "ErrorCause", "ErrorDetail", "MessagePack", "PageMetadata", "Resource", "Stage",
+        "Status", "SubTask", "Task", "TaskPage", "ValidationNotification",
+    ),
+    "outcomes": ("BulkFailures", "BulkReport", "Outcome", "Result"),
+    "policy": ("Action", "Policy", "Polling"),
+    "secret": ("Secret",),
+    "session": ("TaskSession",),
+    "stream": ("TaskStream",),
+    "text": ("inert",),
+}  # fmt: skip
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOM_OF.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,109 @@
+"""Each REST operation once: its path, query and body, and how its answer is read.
+
+Checks its arguments before anything goes over the wire. Pages are structured in slices, one page at a
+time, so that no reader of many pages holds the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+import anyio
+
+from vcf_tasks_async.address import task_path
+from vcf_tasks_async.codec import PageReader, decode_task
+from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.models import Task, TaskPage
+from vcf_tasks_async.transport import Call, Reply, TokenSource, Transport
+
+LARGEST_PAGE: Final = 100
+# Seconds for which structuring may hold the event loop before others have their turn.
+_SLICE: Final = 0.002
+
+
+class Api:
+    """The operations of one SDDC Manager, over one transport."""
+
+    def __init__(self, transport: Transport, tokens: TokenSource) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._reading = anyio.Lock(fast_acquire=True)
+
+    async def page(
+        self,
+        number: int | None = None,
+        where: TaskFilter | None = None,
+        size: int | None = None,
+        *,
+        limit: int | None = None,
+    ) -> TaskPage:
+        """``GET /v1/tasks``."""
+        query = where.query() if where is not None else ()
+        if number is not None:
+            query += (("pageNumber", str(_whole("the page number", number, 0))),)
+        if size is not None:
+            query += (("pageSize", str(checked_size(size))),)
+        if limit is not None:
+            query += (("limit", str(_whole("limit", limit, 1))),)
+        call = Call("GET", "/v1/tasks", "list of tasks", self._read_page, query=query, safe=True)
+        return (await self._transport.call(call, self._tokens)).value
+
+    async def get(self, task_id: str) -> Task:
+        """``GET /v1/tasks/{id}``."""
+        call = Call("GET", task_path(task_id), f"task {task_id}", _read_task, safe=True)
+        return (await self._transport.call(call, self._tokens)).value
+
+    async def retry(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
+        """``PATCH /v1/tasks/{id}``: no body; the answer is empty."""
+        return await self._write("PATCH", task_id, "retry", proceed)
+
+    async def cancel(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
+        """``DELETE /v1/tasks/{id}``: the answer is empty."""
+        return await self._write("DELETE", task_id, "cancellation", proceed)
+
+    async def _write(self, method: str, task_id: str, what: str, proceed: Callable[[], bool]) -> Reply[None]:
+        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _ignore, proceed=proceed)
+        return await self._transport.call(call, self._tokens)
+
+    async def _read_page(self, body: bytes) -> TaskPage:
+        # One at a time: sixteen pages that arrive together would take their slices in one turn of the loop.
+        async with self._reading:
+            since = perf_counter()
+            reader = PageReader(body)
+            for _ in reader:
+                if perf_counter() - since > _SLICE:
+                    await asyncio.sleep(0)
+                    since = perf_counter()
+            return reader.page()
+
+
+async def _read_task(body: bytes) -> Task:
+    return decode_task(body)
+
+
+async def _ignore(body: bytes) -> None:
+    # The status says it all. A body that can't be read must not make a failure of a write that was taken.
+    return None
+
+
+def checked_size(size: object) -> int:
+    """*size*, when it can be a page's.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST_PAGE:
+        raise UsageError(
+            f"a page holds 1 to {LARGEST_PAGE} tasks, not {size!r}; stream() goes through all pages"
+        )
+    return size
+
+
+def _whole(what: str, value: object, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"{what} is a whole number from {least} on, not {value!r}")
+    return value

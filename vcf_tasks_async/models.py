@@ -1,0 +1,504 @@
+"""The task tree as SDDC Manager tells it: frozen attrs classes, and `Status`, one vocabulary for all.
+
+Nothing here reads JSON (that is `codec`) or knows a network. What came is kept to the letter: texts
+that look like times, statuses in whatever spelling, fields nobody has heard of (`extra`).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.errors import DecodeError
+
+
+class Status(enum.Enum):
+    """What a task, subtask or stage is doing, whichever way the server spelt it.
+
+    A plain `Enum`: the raw text is the node's `raw_status`. A status never seen before is `UNKNOWN`,
+    which is neither ended, succeeded nor failed.
+
+    Example:
+        >>> Status.parse("In Progress") is Status.parse("IN_PROGRESS") is Status.IN_PROGRESS
+        True
+        >>> Status.parse("Frobnicating").is_ended
+        False
+    """
+
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    RUNNING = "RUNNING"
+    SUCCESSFUL = "SUCCESSFUL"
+    COMPLETED_WITH_SUCCESS = "COMPLETED_WITH_SUCCESS"
+    COMPLETED_WITH_WARNING = "COMPLETED_WITH_WARNING"
+    COMPLETED_WITH_FAILURE = "COMPLETED_WITH_FAILURE"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    INCONSISTENT = "INCONSISTENT"
+    CANCELLED = "CANCELLED"
+    USER_CANCELLED = "USER_CANCELLED"
+    SKIPPED = "SKIPPED"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    UNKNOWN = "UNKNOWN"
+
+    @classmethod
+    def parse(cls, text: str | None) -> Status:
+        """The status that *text* means; `UNKNOWN` for None, blank and anything unheard of."""
+        if text is None:
+            return cls.UNKNOWN
+        known = _SPELLINGS.get(text)
+        if known is not None:
+            return known
+        name = text.strip().upper().replace(" ", "_").replace("-", "_").replace("CANCELED", "CANCELLED")
+        return cls.__members__.get(name, cls.UNKNOWN)
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more happens by itself. Not for ever: a retry takes FAILED back to work."""
+        return self in _ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        return self in _SUCCEEDED
+
+    @property
+    def failed(self) -> bool:
+        """True when it ended badly; a cancelled one has not failed."""
+        return self in _FAILED
+
+
+_SUCCEEDED: Final = frozenset(
+    {Status.SUCCESSFUL, Status.COMPLETED_WITH_SUCCESS, Status.COMPLETED_WITH_WARNING}
+)
+_FAILED: Final = frozenset(
+    {Status.FAILED, Status.TIMED_OUT, Status.COMPLETED_WITH_FAILURE, Status.INCONSISTENT}
+)
+_ENDED: Final = (
+    _SUCCEEDED | _FAILED | {Status.CANCELLED, Status.USER_CANCELLED, Status.SKIPPED, Status.NOT_APPLICABLE}
+)
+# The spellings seen on real systems, so that the usual text costs one look-up.
+_SPELLINGS: Final = {
+    spelling: status for status in Status for spelling in (status.name, status.name.replace("_", " ").title())
+}
+
+
+class _Absent(tuple[Any, ...]):
+    """The empty tuple that stands for a list the server did not send, so that it is not written back."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        return "ABSENT"
+
+
+class _NoExtra(Mapping[str, Any]):
+    """The empty `extra` that all well-known objects share: no dict for each, and it pickles as itself."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+    def __reduce__(self) -> str:
+        return "NO_EXTRA"
+
+
+ABSENT: Final = _Absent()
+NO_EXTRA: Final = _NoExtra()
+
+
+def _extra() -> Any:
+    return attrs.field(default=NO_EXTRA, hash=False, repr=False, kw_only=True)
+
+
+def _json_name(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+class Model:
+    """What all parts of the tree share: the way back to JSON."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """This object as the API writes it, with unknown fields, as dicts and lists ready for `json.dumps`.
+
+        Example:
+            >>> Resource(resource_id="cd47", type="HOST").to_json()
+            {'resourceId': 'cd47', 'type': 'HOST'}
+        """
+        document: dict[str, Any] = {}
+        for name, key in json_names(type(self)).items():
+            value = getattr(self, name)
+            if value is None or value is ABSENT:
+                continue
+            document[key] = _plain(value)
+        document.update(self.extra)  # type: ignore[attr-defined]  # every subclass has one
+        return document
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+_JSON_NAMES: dict[type[Model], dict[str, str]] = {}
+
+
+def json_names(cls: type[Model]) -> dict[str, str]:
+    """Field name to JSON name, for all fields of *cls* that stand in the API's document."""
+    names = _JSON_NAMES.get(cls)
+    if names is None:
+        names = _JSON_NAMES[cls] = {
+            field.name: field.metadata.get("json", _json_name(field.name))
+            for field in attrs.fields(cls)  # type: ignore[arg-type]  # Model itself is no attrs class
+            if field.name != "extra" and field.metadata.get("json", "") is not None
+        }
+    return names
+
+
+def parse_timestamp(text: str | None) -> datetime | None:
+    """The moment that *text* names, aware and in UTC; None when it names none.
+
+    Example:
+        >>> parse_timestamp("2019-06-20T12:03:18.890Z").isoformat()
+        '2019-06-20T12:03:18.890000+00:00'
+        >>> parse_timestamp("yesterday") is None
+        True
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        # Without a zone it is read as UTC: SDDC Manager runs on UTC and says so everywhere else.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+class _Step(Model):
+    """What tasks, subtasks and stages share: a status and two timestamps."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        raw_status: str | None
+        creation_timestamp: str | None
+        completion_timestamp: str | None
+
+    @property
+    def status(self) -> Status:
+        """The status, normalised; what came is `raw_status`."""
+        return Status.parse(self.raw_status)
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more happens by itself, by the status alone (timestamps say nothing)."""
+        return self.status.is_ended
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status.succeeded
+
+    @property
+    def failed(self) -> bool:
+        return self.status.failed
+
+    @property
+    def created_at(self) -> datetime | None:
+        """`creation_timestamp` as an aware datetime; None when missing or unreadable."""
+        return parse_timestamp(self.creation_timestamp)
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """`completion_timestamp` as an aware datetime; None when missing or unreadable."""
+        return parse_timestamp(self.completion_timestamp)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From creation to completion, once ended; None while it runs or where a timestamp is no help."""
+        if not self.is_ended:
+            return None
+        created, completed = self.created_at, self.completed_at
+        if created is None or completed is None or completed < created:
+            return None
+        return completed - created
+
+
+@attrs.frozen
+class MessagePack(Model):
+    """A localizable message: the key and arguments it is built from."""
+
+    component: str | None = None
+    message_key: str | None = None
+    arguments: tuple[str | None, ...] = ABSENT
+    message: str | None = None
+    bundle: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class ErrorCause(Model):
+    """An exception underneath an error."""
+
+    type: str | None = None
+    message: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class ValidationNotification(Model):
+    """A notification beside an error (9.1)."""
+
+    severity: str | None = None
+    message: str | None = None
+    impact_message: str | None = None
+    remediations: tuple[Mapping[str, Any], ...] = attrs.field(default=ABSENT, hash=False)
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class ErrorDetail(Model):
+    """An error as the API tells it, in a task or as the body of a refusal. Nothing in it is certain."""
+
+    error_code: str | None = None
+    error_type: str | None = None
+    arguments: tuple[str | None, ...] = ABSENT
+    context: Mapping[str, str | None] | None = attrs.field(default=None, hash=False)
+    message: str | None = None
+    remediation_message: str | None = None
+    causes: tuple[ErrorCause, ...] = ABSENT
+    nested_errors: tuple[ErrorDetail, ...] = ABSENT
+    reference_token: str | None = None
+    label: str | None = None
+    remediation_url: str | None = None
+    notifications: tuple[ValidationNotification, ...] = ABSENT
+    extra: Mapping[str, Any] = _extra()
+
+    def innermost(self) -> tuple[ErrorDetail, str | None]:
+        """The deepest nested error that says something, and the remedy closest to it."""
+        error, remedy = self, self.remediation_message
+        while inner := next((nested for nested in error.nested_errors if nested.says_something), None):
+            error = inner
+            remedy = inner.remediation_message or remedy
+        return error, remedy
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.message or self.error_code or self.label or self.causes or self.nested_errors)
+
+    @property
+    def text(self) -> str | None:
+        """The best words there are in this very error: message, cause, label or code."""
+        cause = next((cause.message for cause in self.causes if cause.message), None)
+        return self.message or cause or self.label or self.error_code
+
+
+@attrs.frozen
+class Resource(Model):
+    """What a task works on: a host, a vCenter Server, an NSX Manager and so on."""
+
+    resource_id: str | None = None
+    fqdn: str | None = None
+    type: str | None = None
+    name: str | None = None
+    sans: tuple[str | None, ...] = ABSENT
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class DocumentationLink(Model):
+    """Where a subtask is documented."""
+
+    url: str | None = None
+    label: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class Stage(_Step):
+    """A step within a subtask."""
+
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    raw_status: str | None = attrs.field(default=None, metadata={"json": "status"})
+    creation_timestamp: str | None = None
+    completion_timestamp: str | None = None
+    errors: tuple[ErrorDetail, ...] = ABSENT
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class SubTask(_Step):
+    """A step of a task. It has no id: its place in the tree and its name tell it apart."""
+
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    raw_status: str | None = attrs.field(default=None, metadata={"json": "status"})
+    creation_timestamp: str | None = None
+    completion_timestamp: str | None = None
+    stages: tuple[Stage, ...] = ABSENT
+    errors: tuple[ErrorDetail, ...] = ABSENT
+    resources: tuple[Resource, ...] = ABSENT
+    sub_tasks: tuple[SubTask, ...] = ABSENT
+    documentation_link: DocumentationLink | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class Task(_Step):
+    """A task of SDDC Manager, with all its subtasks.
+
+    Lists are tuples and never None. Texts are what came, None where nothing came. Only `id` is sure.
+
+    Attributes:
+        is_retryable: None when the release does not say (4.x): unknown, not False.
+        is_cancellable: likewise.
+        extra: fields this library does not know, and known ones that came as null.
+
+    Source: ``Task``, VMware Cloud Foundation API 9.0.
+
+    Example:
+        >>> task = Task(id="a758", name="Backup", raw_status="Failed")
+        >>> task.status, task.failed, task.progress
+        (<Status.FAILED: 'FAILED'>, True, 0.0)
+    """
+
+    id: str
+    name: str | None = None
+    localizable_description_pack: MessagePack | None = None
+    type: str | None = None
+    raw_status: str | None = attrs.field(default=None, metadata={"json": "status"})
+    creation_timestamp: str | None = None
+    completion_timestamp: str | None = None
+    sub_tasks: tuple[SubTask, ...] = ABSENT
+    errors: tuple[ErrorDetail, ...] = ABSENT
+    resources: tuple[Resource, ...] = ABSENT
+    resolution_status: str | None = None
+    is_cancellable: bool | None = None
+    is_retryable: bool | None = None
+    extra: Mapping[str, Any] = _extra()
+
+    @property
+    def progress(self) -> float:
+        """How far it is, 0 to 1: the share of its subtasks that ended; 1 once it succeeded."""
+        if self.succeeded:
+            return 1.0
+        if not self.sub_tasks:
+            return 0.0
+        done = sum(1 for sub in self.sub_tasks if sub.is_ended and not sub.failed)
+        return done / len(self.sub_tasks)
+
+    def walk(self) -> Iterator[tuple[str, SubTask | Stage]]:
+        """All subtasks and stages, depth first in server order, each with its path.
+
+        The path is the place in the document, such as ``subTasks[2].stages[0]``: names repeat, places
+        don't.
+
+        Example:
+            >>> task = Task(id="a758", sub_tasks=(SubTask(name="Validate", stages=(Stage(name="DNS"),)),))
+            >>> [(path, node.name) for path, node in task.walk()]
+            [('subTasks[0]', 'Validate'), ('subTasks[0].stages[0]', 'DNS')]
+        """
+        pending: list[tuple[str, SubTask | Stage]] = _children("", self)
+        while pending:
+            path, node = pending.pop()
+            yield path, node
+            if isinstance(node, SubTask):
+                pending += _children(path + ".", node)
+
+    @property
+    def cause(self) -> str | None:
+        """Why it failed, in one line: the first failed subtask's innermost error, and its remedy.
+
+        None unless the task failed. It is the server's own text: sanitise it before it meets a terminal
+        or a page.
+        """
+        if not self.failed:
+            return None
+        silent: SubTask | Stage | None = None
+        for _, node in self.walk():
+            if node.failed:
+                if line := _one_line(node.errors):
+                    return line
+                # Parents fail with their children and often say nothing themselves: the last is the deepest.
+                silent = node
+        if line := _one_line(self.errors):
+            return line
+        return f"{silent.name or 'a subtask'} failed and gave no reason" if silent else None
+
+
+def _children(prefix: str, parent: Task | SubTask) -> list[tuple[str, SubTask | Stage]]:
+    """Stages, then subtasks, of one node; last first, since the walk takes from the end."""
+    children: list[tuple[str, SubTask | Stage]] = []
+    if isinstance(parent, SubTask):
+        children += [(f"{prefix}stages[{i}]", stage) for i, stage in enumerate(parent.stages)]
+    children += [(f"{prefix}subTasks[{i}]", sub) for i, sub in enumerate(parent.sub_tasks)]
+    children.reverse()
+    return children
+
+
+def _one_line(errors: tuple[ErrorDetail, ...]) -> str | None:
+    error = next((error for error in errors if error.says_something), None)
+    if error is None:
+        return None
+    inner, remedy = error.innermost()
+    text = inner.text or error.text
+    line = f"{text or ''}{' — ' if text and remedy else ''}{remedy or ''}"
+    return " ".join(line.split()) or None
+
+
+@attrs.frozen
+class PageMetadata(Model):
+    """Where a page stands. `page_size` is the number of elements in this page on some releases."""
+
+    page_number: int | None = None
+    page_size: int | None = None
+    total_elements: int | None = None
+    total_pages: int | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@attrs.frozen
+class TaskPage(Model):
+    """One page of a listing.
+
+    Attributes:
+        elements: the tasks that could be read, in server order.
+        page_metadata: None where the server sent none (releases up to 4.5).
+        malformed: what could not be read, each with its place in the document.
+    """
+
+    elements: tuple[Task, ...] = ABSENT
+    page_metadata: PageMetadata | None = None
+    malformed: tuple[DecodeError, ...] = attrs.field(
+        default=(), metadata={"json": None}, eq=False, kw_only=True
+    )
+    extra: Mapping[str, Any] = _extra()
+
+    @property
+    def received(self) -> int:
+        """How many elements came, readable or not."""
+        return len(self.elements) + sum(1 for e in self.malformed if e.json_path.startswith("$.elements["))

@@ -1,0 +1,349 @@
+"""How a listing is read whole while it moves: which pages to ask for, and what they prove. No await.
+
+Offsets move while tasks are created, purged or leave the filter during a listing. So the pages are
+read once, side by side, and then the first and the last are looked at again. Where the server lists by
+creation time, that shows every move: a new task stands on one of the two, a lost one changes the count.
+
+At the first sign of a move, or where the order proves nothing, the listing is read with overlaps: each
+read shares a task with the one before it. Reads that overlap from the first position to the end leave
+no gap in which a task could hide that was there all the time, as long as tasks don't change places
+with each other. A listing of few pages is read so from the start: it costs no more than the second look.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final, Protocol
+
+import attrs
+
+from vcf_tasks_async.models import Task, TaskPage, parse_timestamp
+
+# Up to this many pages, overlaps cost no more than looking at the first and the last again.
+_FEW: Final = 3
+# Sweeps that find nothing new and still prove nothing, before a listing counts as not whole.
+_PATIENCE: Final = 3
+# Sweeps at most: beyond this, tasks are created faster than they can be read.
+_SWEEPS: Final = 50
+
+
+@attrs.frozen
+class PageRequest:
+    """A page to ask for; without a number, the one that the server calls its first."""
+
+    number: int | None
+    size: int
+
+
+@attrs.frozen
+class _Read:
+    """An answered page in the terms that prove something.
+
+    Attributes:
+        offset: place of its first element in the listing, when it was read.
+        ids: of all elements that told theirs, in order.
+        received: elements that came, readable or not.
+        fresh: tasks never seen before.
+        total: tasks in all, as the server counted at that moment.
+        created: creation timestamps of the readable ones, in order.
+    """
+
+    offset: int
+    ids: tuple[str, ...]
+    received: int
+    fresh: int
+    total: int | None
+    created: tuple[str | None, ...] = ()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the listing ended with this page, when it was read."""
+        return self.total is not None and self.received > 0 and self.offset + self.received >= self.total
+
+
+@attrs.frozen
+class _Grid:
+    """How this server counts its pages: the first one's number, and how many tasks a page holds."""
+
+    base: int
+    asked: int
+    step: int
+
+    def pages(self, total: int) -> int:
+        return max(1, -(-total // self.step))
+
+    def page(self, index: int) -> tuple[PageRequest, int]:
+        """The request for the page *index* (from 0), and its offset."""
+        return PageRequest(self.base + index, self.asked), index * self.step
+
+    def can_overlap(self, total: int) -> bool:
+        """Whether pages no larger than this server is known to serve reach across each boundary."""
+        return all(self._reach(index * self.step)[0] for index in range(1, self.pages(total)))
+
+    def straddle(self, boundary: int) -> tuple[PageRequest, int] | None:
+        """The request for a page that reaches furthest to both sides of *boundary*; None if none does."""
+        reach, size = self._reach(boundary)
+        if not reach and self.step == self.asked:
+            # Pages of a handful: larger ones may be served. If not, the overlap is missing, and no harm done.
+            reach, size = max((min(boundary % s, s - boundary % s), s) for s in range(2, 9))
+        if not reach:
+            return None
+        number = boundary // size
+        return PageRequest(self.base + number, size), number * size
+
+    def _reach(self, boundary: int) -> tuple[int, int]:
+        return max((min(boundary % s, s - boundary % s), s) for s in range(1, self.step + 1))
+
+
+class _Sweep(Protocol):
+    """One way through the listing."""
+
+    over: bool
+    whole: bool
+
+    def next_step(self) -> tuple[PageRequest, int] | None: ...
+    def feed(self, read: _Read) -> None: ...
+
+
+class _Plain:
+    """Every page once, then the first and the last again. Over at the first sign that something moved."""
+
+    def __init__(self, grid: _Grid, first: _Read, total: int) -> None:
+        self._grid, self._total = grid, total
+        self._pages = grid.pages(total)
+        self._next = self._fed = 1
+        self._first = self._last = first
+        self._order = _by_time(first.created)
+        self.over = not self._order
+        self.whole = False
+
+    def next_step(self) -> tuple[PageRequest, int] | None:
+        index = self._next
+        if index < self._pages:
+            self._next += 1
+            return self._grid.page(index)
+        # The second look only makes sense when all else has arrived.
+        if self._fed >= self._pages and index < self._pages + 2:
+            self._next += 1
+            return self._grid.page(0 if index == self._pages else self._pages - 1)
+        return None
+
+    def feed(self, read: _Read) -> None:
+        index = self._fed
+        self._fed += 1
+        if index < self._pages:
+            expected = min(self._grid.step, self._total - read.offset)
+            still = read.received == expected and read.fresh == len(read.ids)
+            self._order &= _by_time((*self._last.created[-1:], *read.created))
+            still = still and bool(self._order)
+            self._last = read
+        else:
+            still = read.ids == (self._first if index == self._pages else self._last).ids
+        if not still or read.total != self._total:
+            self.over = True
+        elif self._fed == self._pages + 2:
+            self.over = self.whole = True
+
+
+def _by_time(created: Sequence[str | None]) -> set[str]:
+    """Which of newest first and oldest first the timestamps allow; neither where one can't be read."""
+    stamps: Sequence[Any] = created
+    if not all(stamp and stamp.endswith("Z") and len(stamp) == len(created[0] or "") for stamp in created):
+        # Only texts of one shape sort like the moments they name.
+        stamps = [parse_timestamp(stamp) for stamp in created]
+        if None in stamps:
+            return set()
+    orders = set()
+    if all(a >= b for a, b in pairwise(stamps)):
+        orders.add("newest first")
+    if all(a <= b for a, b in pairwise(stamps)):
+        orders.add("oldest first")
+    return orders
+
+
+class _Chained:
+    """Pages with overlaps, each read linked to the one before by a task that both hold."""
+
+    def __init__(self, grid: _Grid, total: int, first: _Read | None = None) -> None:
+        self._grid = grid
+        self._pages = grid.pages(total)
+        self._index = 0
+        self._straddled = True
+        self._previous: _Read | None = None
+        self._unbroken = True
+        self.over = self.whole = False
+        self._open = 0
+        if first is not None:
+            self._index = 1
+            self._straddled = False
+            self._open = 1
+            self.feed(first)
+
+    def next_step(self) -> tuple[PageRequest, int] | None:
+        if self._index >= self._pages:
+            return None
+        self._open += 1
+        step, boundary = self._grid.page(self._index)[0], self._index * self._grid.step
+        if not self._straddled:
+            self._straddled = True
+            if straddle := self._grid.straddle(boundary):
+                return straddle
+        self._index += 1
+        self._straddled = False
+        return step, boundary
+
+    def feed(self, read: _Read) -> None:
+        self._open -= 1
+        if self.over:
+            return
+        before, self._previous = self._previous, read
+        if before is not None and (set(before.ids).isdisjoint(read.ids) or before.ids[0] == read.ids[0]):
+            # Disjoint: something may hide between. The same start: this server does not count pages.
+            self._unbroken = False
+        if read.total is not None:
+            self._pages = self._grid.pages(read.total)
+        if read.is_last or not read.received:
+            self.over = True
+            self.whole = self._unbroken and read.is_last
+        elif self._index >= self._pages and not self._open:
+            self.over = True
+
+
+class _Probing:
+    """For servers that don't tell where pages are: one page after the other until nothing new comes."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._number = 0
+        self._waiting = False
+        self._overlaps = False
+        self.over = self.whole = False
+
+    def next_step(self) -> tuple[PageRequest, int] | None:
+        if self._waiting:
+            return None
+        self._waiting = True
+        self._number += 1
+        return PageRequest(self._number, self._size), 0
+
+    def feed(self, read: _Read) -> None:
+        self._waiting = False
+        repeated = len(read.ids) - read.fresh
+        if read.fresh and repeated:
+            self._overlaps = True
+        # Page 1 with nothing new only says that this server counts from 1.
+        if not read.received or (not read.fresh and self._number > 1):
+            self.over = True
+            self.whole = not self._overlaps
+
+
+class Listing:
+    """One listing. Ask `next_request` while there is room, `feed` the answers in the same order.
+
+    Args:
+        size: tasks on a page, 1 to 100.
+        volatile: tasks can enter and leave in the middle (the server filters by status).
+
+    Attributes:
+        done: nothing more is to be asked.
+        complete: the listing is known to be whole; False until done.
+        total: tasks in all, as the server counted last; None where it does not say.
+        sweeps: how often it was read from the start.
+
+    Example:
+        >>> listing = Listing(100)
+        >>> listing.next_request()
+        PageRequest(number=None, size=100)
+        >>> [task.id for task in listing.feed(TaskPage(elements=(Task(id="a"), Task(id="b"))))]
+        ['a', 'b']
+    """
+
+    def __init__(self, size: int, *, volatile: bool = False) -> None:
+        self._size = size
+        self._volatile = volatile
+        self._seen: set[str] = set()
+        self._asked: deque[tuple[_Sweep | None, int]] = deque()
+        self._sweep: _Sweep | None = None
+        self._grid: _Grid | None = None
+        self._found = 0
+        self._barren = 0
+        self.done = False
+        self.complete = False
+        self.total: int | None = None
+        self.sweeps = 0
+
+    def next_request(self) -> PageRequest | None:
+        """The next page to ask for; None at the end, and while it depends on answers still to come."""
+        if self.done:
+            return None
+        if self._sweep is None:
+            if self.sweeps:
+                return None
+            self.sweeps = 1
+            self._asked.append((None, 0))
+            return PageRequest(None, self._size)
+        step = self._sweep.next_step()
+        if step is None:
+            return None
+        request, offset = step
+        self._asked.append((self._sweep, offset))
+        return request
+
+    def feed(self, page: TaskPage) -> list[Task]:
+        """Take the answer to the oldest open request; returns the tasks not seen before, in order."""
+        sweep, offset = self._asked.popleft()
+        fresh = []
+        for task in page.elements:
+            if task.id not in self._seen:
+                self._seen.add(task.id)
+                fresh.append(task)
+        self._found += len(fresh)
+        metadata = page.page_metadata
+        total = metadata.total_elements if metadata else None
+        if total is not None:
+            self.total = total
+        ids = (*(t.id for t in page.elements), *(e.task_id for e in page.malformed if e.task_id))
+        read = _Read(
+            offset,
+            ids,
+            page.received,
+            fresh=len(fresh) + len(ids) - len(page.elements),
+            total=total,
+            created=tuple(t.creation_timestamp for t in page.elements),
+        )
+        if self._sweep is None and not self.done:
+            self._begin(read, metadata.page_number if metadata else None)
+        elif sweep is self._sweep and sweep is not None:
+            # Answers to what an abandoned sweep had asked are good for their tasks, and prove nothing.
+            sweep.feed(read)
+            if sweep.over:
+                self._finish(sweep)
+        return fresh
+
+    def _begin(self, first: _Read, number: int | None) -> None:
+        """Learn from the first answer how this server counts, and choose the way."""
+        if first.is_last or first.received > self._size or first.total == 0:
+            # All in one answer, at one moment. Releases that know no pages send everything at any rate.
+            self._end(complete=first.total is None or first.received >= first.total)
+        elif first.total is None or number is None or not first.received:
+            self._sweep = _Probing(self._size)
+        else:
+            self._grid = grid = _Grid(number, self._size, first.received)
+            plain = _Plain(grid, first, first.total)
+            few = grid.pages(first.total) <= _FEW and grid.can_overlap(first.total)
+            chained = self._volatile or plain.over or few
+            self._sweep = _Chained(grid, first.total, first) if chained else plain
+
+    def _finish(self, sweep: _Sweep) -> None:
+        self._barren = 0 if self._found else self._barren + 1
+        if sweep.whole or self._grid is None or self._barren >= _PATIENCE or self.sweeps >= _SWEEPS:
+            self._end(complete=sweep.whole)
+            return
+        self._found = 0
+        self.sweeps += 1
+        self._sweep = _Chained(self._grid, self.total or 0)
+
+    def _end(self, *, complete: bool) -> None:
+        self.done, self.complete = True, complete

@@ -1,0 +1,315 @@
+"""Pure decisions, no await: what may be repeated, when, how often, and what a lost write came to.
+
+Everything here is a function of plain values, so that a table of tests can hold it. Loops that sleep
+live elsewhere and know no rules.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from random import Random
+from typing import Final
+
+import attrs
+
+from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.models import Status, Task
+from vcf_tasks_async.text import inert
+
+
+def _positive(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError(f"{attribute.name} takes seconds above 0, not {value!r}")
+
+
+def _count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"{attribute.name} takes a whole number from 0 on, not {value!r}")
+
+
+@attrs.frozen
+class Policy:
+    """How long and how hard a call tries.
+
+    Attributes:
+        deadline: seconds for one call in all: the wait for a slot, every attempt, every pause.
+        attempt_timeout: seconds for one attempt, from its slot to the last byte of its answer.
+        base: seconds; the pause before the first repeat is drawn from 0 to this, then doubles.
+        cap: seconds; no pause of our own is longer.
+        retry_after_cap: seconds; a server that asks to wait longer ends the call at once.
+        budget: repeats in hand for the whole session. Each repeat takes one, each call gives a tenth
+            back: an outage is met with at most 1.1 times the requests plus this.
+        grace: seconds that the old status may still show after a write was accepted.
+
+    Example:
+        >>> Policy(deadline=30, attempt_timeout=10).budget
+        50
+    """
+
+    deadline: float = attrs.field(default=120.0, validator=_positive)
+    attempt_timeout: float = attrs.field(default=30.0, validator=_positive)
+    base: float = attrs.field(default=0.5, validator=_positive)
+    cap: float = attrs.field(default=10.0, validator=_positive)
+    retry_after_cap: float = attrs.field(default=120.0, validator=_positive)
+    budget: int = attrs.field(default=50, validator=_count)
+    grace: float = attrs.field(default=60.0, validator=_positive)
+
+
+class Fate(enum.Enum):
+    """How far a request came that failed."""
+
+    NOT_SENT = "not sent"
+    TLS = "TLS"
+    LOST = "lost"
+    ANSWERED = "answered"
+
+
+@attrs.frozen
+class Failure:
+    """One attempt that failed, in the terms that decide what happens next.
+
+    Attributes:
+        fate: how far it came.
+        status: the HTTP status, when it was answered.
+        retry_after: seconds the server asked to wait, or None.
+        not_ready: a front end answered for a service that is not up (HTML where JSON is due).
+        undecodable: the answer came whole and is no JSON, or not what the API promises.
+    """
+
+    fate: Fate
+    status: int = 0
+    retry_after: float | None = None
+    not_ready: bool = False
+    undecodable: bool = False
+
+
+_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+# What a proxy answers when it lost the server in mid-request: a write may have been applied.
+_AMBIGUOUS: Final = frozenset({408, 502, 503, 504})
+
+
+def may_repeat(failure: Failure, *, safe: bool) -> bool:
+    """Whether the same request may be sent again.
+
+    Args:
+        safe: doing it twice does no harm: GET, and the token calls.
+    """
+    if failure.fate is Fate.TLS:
+        return False
+    if failure.fate is Fate.NOT_SENT:
+        return True
+    if failure.status == 429:
+        return True
+    if failure.status == 503 and failure.retry_after is not None and not failure.not_ready:
+        return True
+    if not safe:
+        return False
+    return failure.fate is Fate.LOST or failure.not_ready or failure.undecodable or failure.status in _PASSING
+
+
+def is_ambiguous(failure: Failure) -> bool:
+    """Whether a write that failed so may have been applied all the same.
+
+    500 is a plain refusal of SDDC Manager; 502, 504 and a bare 503 come from what stands in front.
+    """
+    if failure.fate is not Fate.ANSWERED:
+        return failure.fate is Fate.LOST
+    if failure.status == 503 and failure.retry_after is not None:
+        return False
+    return failure.not_ready or failure.status in _AMBIGUOUS
+
+
+def delay_before(attempt: int, failure: Failure, policy: Policy, *, rng: Random) -> float | None:
+    """Seconds to wait before *attempt* (2 is the first repeat), or None when it must not be made.
+
+    Full jitter: anywhere from 0 to the doubling bound, so that callers who failed together don't
+    come back together. What the server asks for is waited in full, and then a little more.
+    """
+    bound = min(policy.cap, policy.base * 2 ** min(attempt - 2, 30))
+    jitter = rng.uniform(0.0, bound)
+    if failure.retry_after is None:
+        return jitter
+    if failure.retry_after > policy.retry_after_cap:
+        return None
+    return failure.retry_after + min(jitter, 1.0)
+
+
+class RepeatBudget:
+    """Repeats left for a session, so that an outage is not answered with a flood.
+
+    Example:
+        >>> budget = RepeatBudget(1)
+        >>> budget.take(), budget.take()
+        (True, False)
+    """
+
+    _BACK = 0.1
+
+    def __init__(self, size: int) -> None:
+        self._size = float(size)
+        self._left = float(size)
+
+    def give(self) -> None:
+        """A new call was made: a tenth of a repeat comes back."""
+        self._left = min(self._size, self._left + self._BACK)
+
+    def take(self) -> bool:
+        """Take one repeat; False when none is left."""
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def parse_retry_after(value: str | None, *, date: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for; None for none and for nonsense.
+
+    Args:
+        value: the header: whole seconds or an HTTP date.
+        date: the answer's Date header: a date is measured against the server's own clock.
+        now: our clock, for an answer without a Date.
+
+    Example:
+        >>> parse_retry_after("120", date=None, now=datetime.now(UTC))
+        120.0
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until = _http_date(value)
+    if until is None:
+        return None
+    server_now = _http_date(date) if date is not None else None
+    return max(0.0, (until - (server_now or now)).total_seconds())
+
+
+def _http_date(value: str) -> datetime | None:
+    if not value.isascii():
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _share(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"{attribute.name} takes a share from 0 to 1, not {value!r}")
+
+
+def _factor(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < float("inf"):
+        raise UsageError(f"{attribute.name} takes a factor from 1 on, not {value!r}")
+
+
+@attrs.frozen
+class Polling:
+    """How often a task that is being followed is looked at.
+
+    Attributes:
+        initial: seconds between looks while things change.
+        maximum: seconds between looks when nothing does.
+        factor: how much longer each pause is than the one before, while nothing changes.
+        jitter: share of a pause that is drawn at random, both ways.
+        patience: seconds for which looks may fail in a row before the wait gives up.
+
+    Example:
+        >>> Polling(initial=1.0).maximum
+        30.0
+    """
+
+    initial: float = attrs.field(default=2.0, validator=_positive)
+    maximum: float = attrs.field(default=30.0, validator=_positive)
+    factor: float = attrs.field(default=1.5, validator=_factor)
+    jitter: float = attrs.field(default=0.2, validator=_share)
+    patience: float = attrs.field(default=900.0, validator=_positive)
+
+
+def next_pause(pause: float, polling: Polling, *, changed: bool) -> float:
+    """The pause after *pause*, before jitter: short again when something changed, longer when not."""
+    if changed:
+        return min(polling.initial, polling.maximum)
+    return min(polling.maximum, pause * polling.factor)
+
+
+def jittered(pause: float, polling: Polling, *, rng: Random) -> float:
+    """*pause*, moved at random by at most the share that *polling* allows."""
+    return pause * (1.0 + rng.uniform(-polling.jitter, polling.jitter))
+
+
+class Action(enum.Enum):
+    """What can be asked of a task."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+
+def why_not(action: Action, task: Task) -> str | None:
+    """Why *action* makes no sense for *task* as it was seen, or None. What is unknown is for the server."""
+    shown = inert(task.raw_status or "no status", limit=40)
+    if action is Action.CANCEL:
+        if task.is_ended:
+            return f"it has ended ({shown})"
+        return "SDDC Manager says that it can't be cancelled" if task.is_cancellable is False else None
+    if not task.failed and task.status is not Status.UNKNOWN:
+        return f"it has not failed ({shown})"
+    return "SDDC Manager says that it can't be retried" if task.is_retryable is False else None
+
+
+class Applied(enum.Enum):
+    """What a look at the task says about a write whose answer was lost."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_YET = "not yet"
+    CANNOT_TELL = "cannot tell"
+
+
+def judge_lost(action: Action, before: Task | None, after: Task | None) -> Applied:
+    """Whether a lost write was applied, from the task before it and now.
+
+    Args:
+        before: the task as it was seen before the write, or None when it never was.
+        after: the task now, or None when it is gone (404).
+
+    Returns:
+        NOT_YET where a later look may tell more: after a retry the old ``Failed`` shows for a while,
+        and a task being cancelled still runs.
+    """
+    if action is Action.CANCEL:
+        if after is None:
+            # Some releases remove the record of a cancelled task.
+            return Applied.YES if before is not None else Applied.CANNOT_TELL
+        if after.status in (Status.CANCELLED, Status.USER_CANCELLED):
+            already = before is not None and before.status is after.status
+            return Applied.CANNOT_TELL if already else Applied.YES
+        return Applied.CANNOT_TELL if after.is_ended else Applied.NOT_YET
+    if after is None:
+        return Applied.CANNOT_TELL
+    if before is None or not before.failed:
+        # It may have been running before anyone asked.
+        return Applied.NOT_YET if after.failed else Applied.CANNOT_TELL
+    if after.status is Status.UNKNOWN:
+        return Applied.NOT_YET
+    if not after.failed:
+        # A failed task runs or succeeds only after a retry; cancelled or skipped tells nothing of ours.
+        return Applied.YES if after.succeeded or not after.is_ended else Applied.CANNOT_TELL
+    # Failed both times: the old failure still showing, or a new one. Only a new one looks different.
+    return Applied.NOT_YET if _same_run(before, after) else Applied.YES
+
+
+def _same_run(before: Task, after: Task) -> bool:
+    return (
+        before.completion_timestamp == after.completion_timestamp
+        and before.sub_tasks == after.sub_tasks
+        and before.errors == after.errors
+    )

@@ -1,0 +1,419 @@
+"""`TaskSession`: the face that users hold. Wires the rooms below; decides nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Coroutine
+from importlib.metadata import PackageNotFoundError, version
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import attrs
+
+from vcf_tasks_async.address import Tls, checked_id, parse_address
+from vcf_tasks_async.api import Api, checked_size
+from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, Tokens
+from vcf_tasks_async.bulk import BulkRun, Targets
+from vcf_tasks_async.errors import OutcomeUnknownError, UsageError
+from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.models import Task, TaskPage
+from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.policy import Action, Policy
+from vcf_tasks_async.stream import TaskStream
+from vcf_tasks_async.transport import Call, Transport, open_http, ssl_verdict
+from vcf_tasks_async.writes import Writer
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+# Seconds for giving the refresh token back when a session closes.
+_FAREWELL = 5.0
+
+
+@attrs.define
+class _Open:
+    """What exists only while a session is open, all of it bound to one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    http: aiohttp.ClientSession
+    transport: Transport
+    tokens: Tokens
+    api: Api
+    writer: Writer
+    running: set[asyncio.Task[Any]] = attrs.field(factory=set)
+
+
+class TaskSession:
+    """A session with one SDDC Manager (or VCF Installer): list, get, retry and cancel its tasks.
+
+    An async context manager. Logs in with the first call and keeps the token fresh; any number of asyncio
+    tasks may share one session. Nothing is opened before ``async with``, and nothing is left after it.
+    A session may be opened again after it was closed, also on another event loop.
+
+    Args:
+        url: host name or URL of SDDC Manager. https, unless it says http, which is taken for loopback
+            addresses or with `allow_http`.
+        auth: `PasswordAuth`, `ApiKeyAuth`, `IdTokenAuth` or `BearerAuth`.
+        http: an `aiohttp.ClientSession` of yours to send through: borrowed, never closed. Give it
+            ``TCPConnector(limit=0)``: a limit below `concurrency` starves.
+        tls: how the certificate is judged, where the system's authorities don't know it.
+        concurrency: requests in flight at most, for the whole session.
+        policy: deadlines, pauses and repeats.
+        allow_http: take plain http to other machines.
+        proxy: URL of an HTTP proxy. The environment's is never taken.
+
+    Raises:
+        UsageError: an argument that can't be meant; nothing goes over the wire.
+
+    Example:
+        >>> async with TaskSession(
+        ...     "sfo-vcf01.rainpole.io", PasswordAuth("administrator@vsphere.local", secret)
+        ... ) as session:
+        ...     async for task in session.stream(TaskFilter(status=Status.FAILED)):
+        ...         print(task.id, task.name, task.cause)
+    """
+
+    def __init__(
+        self,
+        url: str,
+        auth: Auth,
+        *,
+        http: aiohttp.ClientSession | None = None,
+        tls: Tls | None = None,
+        concurrency: int = 8,
+        policy: Policy = Policy(),
+        allow_http: bool = False,
+        proxy: str | None = None,
+    ) -> None:
+        self._address = parse_address(url, allow_http=allow_http)
+        if not isinstance(auth, PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth):
+            raise UsageError("auth takes PasswordAuth, ApiKeyAuth, IdTokenAuth or BearerAuth")
+        if tls is not None and not isinstance(tls, Tls):
+            raise UsageError("tls takes Tls(ca_file=…), Tls(fingerprint=…) or Tls(verify=False)")
+        if not isinstance(policy, Policy):
+            raise UsageError("policy takes a Policy, such as Policy(deadline=60)")
+        self._auth = auth
+        self._borrowed = http
+        self._tls = tls
+        self._concurrency = _count("concurrency", concurrency)
+        self._policy = policy
+        self._proxy = proxy
+        self._was_open = False
+        self._now: _Open | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._now else "closed" if self._was_open else "not opened"
+        return f"<TaskSession {self._address.base} ({state})>"
+
+    @property
+    def manager(self) -> str:
+        """The SDDC Manager's host (and port, where it is not the usual one)."""
+        return self._address.name
+
+    # --- open and close -----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._now is not None:
+            raise UsageError("this session is open already: share it, or make another one")
+        if self._borrowed is None:
+            http, ssl = await open_http(self._tls, self._address)
+        else:
+            http = self._borrowed
+            ssl = None if self._tls is None else await ssl_verdict(self._tls, self._address)
+        transport = Transport(
+            self._address,
+            self._policy,
+            http,
+            ssl=ssl,
+            concurrency=self._concurrency,
+            proxy=self._proxy,
+            user_agent=_user_agent(),
+            rng=Random(),
+        )
+
+        async def exchange(method: str, path: str, body: bytes, *, what: str) -> bytes:
+            return (await transport.call(Call(method, path, what, _as_is, body=body, safe=True))).value
+
+        loop = asyncio.get_running_loop()
+        tokens = Tokens(self._auth, exchange, self._spawn, loop.time)
+        api = Api(transport, tokens)
+        sends = {Action.RETRY: api.retry, Action.CANCEL: api.cancel}
+        writer = Writer(sends, api.get, grace=self._policy.grace)
+        self._now = _Open(loop, http, transport, tokens, api, writer)
+        self._was_open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End what is running, give the refresh token back, close the connections. Twice does no harm."""
+        now, self._now = self._now, None
+        if now is None:
+            return
+        try:
+            for task in now.running:
+                task.cancel()
+            if now.running:
+                await asyncio.wait(now.running)
+            try:
+                async with asyncio.timeout(_FAREWELL):
+                    await now.tokens.revoke()
+            except TimeoutError:
+                pass
+        finally:
+            if now.http is not self._borrowed:
+                await now.http.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run *work* as a task that ends with the session at the latest."""
+        try:
+            running = self._opened().running
+        except UsageError:
+            work.close()
+            raise
+        task = asyncio.create_task(work)
+        running.add(task)
+        task.add_done_callback(running.discard)
+        return task
+
+    def _opened(self) -> _Open:
+        now = self._now
+        if now is None:
+            how = "async with TaskSession(…) as session:"
+            if self._was_open:
+                raise UsageError(f"this session is closed: open it again with `{how}`")
+            raise UsageError(f"this session is not open yet: use it inside `{how}`")
+        if asyncio.get_running_loop() is not now.loop:
+            raise UsageError("this session was opened on another event loop: make one session for each loop")
+        return now
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    async def page(
+        self,
+        number: int | None = None,
+        where: TaskFilter | None = None,
+        size: int = 100,
+        *,
+        limit: int | None = None,
+    ) -> TaskPage:
+        """One page of tasks, just as the server sends it.
+
+        Unlike `stream`, the page is not filtered again on the client; whether pages count from 0 or 1 is
+        the server's affair: ask without a number first and count on from `TaskPage.page_metadata`.
+
+        Args:
+            number: the page, or None for the one the server calls its first.
+            where: conditions for the server; `TaskFilter.status` is not sent (see `TaskFilter`).
+            size: tasks on a page, 1 to 100.
+            limit: tasks in all, instead of pages; not together with *number*.
+
+        Raises:
+            ApiError, TransportError, DecodeError: see `get`. Malformed elements are in the page.
+
+        Source: ``GET /v1/tasks``, VMware Cloud Foundation API 9.0.
+
+        Example:
+            >>> page = await session.page(size=10)
+            >>> len(page.elements)
+            10
+        """
+        api = self._opened().api
+        checked_size(size)
+        if limit is None:
+            return await api.page(number, _filter(where), size)
+        if number is not None:
+            raise UsageError("limit and a page number don't go together: give one of them")
+        return await api.page(None, _filter(where), limit=limit)
+
+    def stream(
+        self,
+        where: TaskFilter | None = None,
+        *,
+        page_size: int = 100,
+        prefetch: int = 4,
+        strict: bool = False,
+    ) -> TaskStream:
+        """All tasks that *where* means, each exactly once, with pages read ahead.
+
+        Holds while tasks are created, purged or change status meanwhile: what moved is read again, and
+        `TaskStream.complete` says afterwards whether the listing was whole.
+
+        Args:
+            where: which tasks; None for all.
+            page_size: tasks on a page, 1 to 100.
+            prefetch: pages in flight at once; twice as many are held at most.
+            strict: raise for an element that can't be read, in its place, instead of noting it in
+                `TaskStream.malformed`.
+
+        Raises:
+            ApiError, TransportError, DecodeError: from the loop, in place of the next task; see `get`.
+
+        Source: ``GET /v1/tasks``, VMware Cloud Foundation API 9.0.
+
+        Example:
+            >>> async for task in session.stream(TaskFilter(status=Status.FAILED)):
+            ...     print(task.name, task.cause)
+        """
+        api = self._opened().api
+        where = _filter(where) or TaskFilter()
+        size = checked_size(page_size)
+        return TaskStream(
+            lambda request: api.page(request.number, where, request.size),
+            self._spawn,
+            where,
+            page_size=size,
+            prefetch=_count("prefetch", prefetch),
+            strict=strict,
+        )
+
+    async def get(self, task_id: str) -> Task:
+        """One task, with all its subtasks.
+
+        Raises:
+            TaskNotFound: there is no such task (any more).
+            Unauthorized, Forbidden, RateLimited, ServerError: the server said no.
+            NotSentError, DeadlineError, TransportError: no usable answer came, whatever was tried.
+            DecodeError: an answer came and can't be read.
+            UsageError: *task_id* can't be one.
+
+        Source: ``GET /v1/tasks/{id}``, VMware Cloud Foundation API 9.0.
+
+        Example:
+            >>> task = await session.get("16ab8935-805b-4edf-aace-72c98134f667")
+            >>> task.status
+            <Status.SUCCESSFUL: 'SUCCESSFUL'>
+        """
+        return await self._opened().api.get(checked_id(task_id))
+
+    # --- acting -------------------------------------------------------------------------------------
+
+    async def retry(self, task_id: str) -> None:
+        """Ask SDDC Manager to retry a failed task, and make sure that it was heard.
+
+        Sent at most once: it is repeated only when SDDC Manager provably never saw it. When the answer
+        is lost, the task is looked at instead of asking again.
+
+        Args:
+            task_id: the task's id, as in `Task.id`.
+
+        Raises:
+            TaskNotFound: there is no such task.
+            TaskConflict: the task has not failed, or can't be retried.
+            OutcomeUnknownError: the answer was lost and the task does not tell.
+            NotSentError, DeadlineError: it never got there.
+
+        Source: ``PATCH /v1/tasks/{id}``, VMware Cloud Foundation API 9.0.
+
+        Example:
+            >>> await session.retry("3ee54a9a-5d0f-4d54-8d26-f1a2d4a9b1a1")
+        """
+        await self._act(Action.RETRY, task_id)
+
+    async def cancel(self, task_id: str) -> None:
+        """Ask SDDC Manager to cancel a running task, and make sure that it was heard.
+
+        Sent at most once. When the answer is lost, the task is looked at instead of asking again.
+
+        Args:
+            task_id: the task's id, as in `Task.id`.
+
+        Raises:
+            TaskNotFound: there is no such task.
+            TaskConflict: the task is not running, so there is nothing to cancel.
+            OutcomeUnknownError: the answer was lost and the task does not tell.
+            NotSentError, DeadlineError: it never got there.
+
+        Source: ``DELETE /v1/tasks/{id}``, VMware Cloud Foundation API 9.0.
+
+        Example:
+            >>> await session.cancel("16ab8935-805b-4edf-aace-72c98134f667")
+        """
+        await self._act(Action.CANCEL, task_id)
+
+    async def _act(self, action: Action, task_id: str) -> None:
+        outcome = await self._opened().writer.perform(action, checked_id(task_id))
+        _raise_unless_accepted(outcome)
+
+    def retry_many(self, targets: Targets, *, concurrency: int | None = None, force: bool = False) -> BulkRun:
+        """Retry many tasks, at most *concurrency* at once, with one `Outcome` for each.
+
+        Args:
+            targets: tasks or task ids, from any iterable, sync or async; ``session.stream(…)`` is one.
+                Of tasks, those that have not failed or that can't be retried are skipped.
+            concurrency: requests in flight at most; the session's own bound holds as well.
+            force: skip none.
+
+        Returns:
+            a run that does nothing yet: await it for its `BulkReport`, or use ``async with`` for the
+            outcomes as they come. Failures are outcomes, not exceptions; what the source of targets
+            raises comes out.
+
+        Raises:
+            UsageError: *targets* is no iterable, or *concurrency* no number above 0.
+
+        Example:
+            >>> failed = session.stream(TaskFilter(status=Status.FAILED))
+            >>> report = await session.retry_many(failed, concurrency=16)
+            >>> report.raise_for_failures()
+        """
+        return self._many(Action.RETRY, targets, concurrency, force)
+
+    def cancel_many(
+        self, targets: Targets, *, concurrency: int | None = None, force: bool = False
+    ) -> BulkRun:
+        """Cancel many tasks, at most *concurrency* at once, with one `Outcome` for each.
+
+        As `retry_many`. Of tasks, those that have ended or that can't be cancelled are skipped.
+
+        Example:
+            >>> report = await session.cancel_many(["16ab8935-805b-4edf-aace-72c98134f667"])
+            >>> report.counts
+            Counter({<Result.ACCEPTED: 'accepted'>: 1})
+        """
+        return self._many(Action.CANCEL, targets, concurrency, force)
+
+    def _many(self, action: Action, targets: Targets, concurrency: int | None, force: bool) -> BulkRun:
+        writer = self._opened().writer
+        workers = self._concurrency if concurrency is None else _count("concurrency", concurrency)
+        return BulkRun(action, targets, writer.perform, self._spawn, concurrency=workers, force=force)
+
+
+def _raise_unless_accepted(outcome: Outcome) -> None:
+    error = outcome.error
+    if outcome.result is Result.ACCEPTED or error is None:
+        return
+    if isinstance(error, OutcomeUnknownError) and outcome.reason:
+        error = copy.copy(error)
+        error.args = (f"{error}; {outcome.reason}",)
+    raise error
+
+
+def _filter(where: object) -> TaskFilter | None:
+    if where is None or isinstance(where, TaskFilter):
+        return where
+    raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")
+
+
+def _count(what: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{what} is a whole number from 1 on, not {value!r}")
+    return value
+
+
+async def _as_is(body: bytes) -> bytes:
+    return body
+
+
+def _user_agent() -> str:
+    try:
+        return f"vcf-tasks-async/{version('vcf-tasks-async')}"
+    except PackageNotFoundError:
+        return "vcf-tasks-async"

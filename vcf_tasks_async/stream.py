@@ -1,0 +1,212 @@
+"""Tasks, one by one, with the pages ahead of the reader.
+
+`TaskStream` does what `paging` says: it keeps a window of page requests in flight as plain asyncio
+tasks and hands out tasks in order. It is an async generator without being a generator function: no
+frame is suspended in mid-fetch, so a timeout or a cancellation round one ``anext`` loses nothing, and
+no scope is open while the caller has the floor (PEP 789).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+from vcf_tasks_async.errors import DecodeError
+from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.models import Task, TaskPage
+from vcf_tasks_async.paging import Listing, PageRequest
+
+# Seconds for which ready tasks are handed out before others on the loop have their turn: an `async for`
+# over them never suspends by itself.
+_TURN: Final = 0.002
+# Malformed elements that are kept; beyond these they are only counted.
+_KEPT: Final = 1000
+
+FetchPage = Callable[[PageRequest], Awaitable[TaskPage]]
+Spawn = Callable[[Coroutine[Any, Any, TaskPage]], "asyncio.Task[TaskPage]"]
+
+
+class TaskStream(AsyncGenerator[Task, None]):
+    """The tasks of a listing, each exactly once. Made by `TaskSession.stream`.
+
+    Ends by itself; leaving it early with ``break`` leaves at most the window's reads in flight, which
+    end by themselves; ``async with`` (or `contextlib.aclosing`) ends them at once.
+
+    Attributes:
+        malformed: elements that could not be read (the first 1000), each with its place; `malformed_count`
+            has them all.
+        requests: pages asked for so far.
+
+    Example:
+        >>> async with session.stream() as tasks:
+        ...     async for task in tasks:
+        ...         break
+    """
+
+    def __init__(
+        self,
+        fetch: FetchPage,
+        spawn: Spawn,
+        where: TaskFilter,
+        *,
+        page_size: int,
+        prefetch: int,
+        strict: bool,
+    ) -> None:
+        # A task entering the server's own filter stands in the middle of the list, not at its start.
+        volatile = where.server_status is not None or where.completed_after is not None
+        self._listing = Listing(page_size, volatile=volatile)
+        self._fetch = fetch
+        self._spawn = spawn
+        self._where = where
+        self._prefetch = prefetch
+        self._strict = strict
+        self._pages: deque[asyncio.Task[TaskPage]] = deque()
+        self._in_flight = 0
+        self._ready: deque[Task | DecodeError] = deque()
+        self._turn_ends = 0.0
+        self._busy = False
+        self._closed = False
+        self.malformed: list[DecodeError] = []
+        self.malformed_count = 0
+        self.requests = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every task that was there all the time has been yielded. False until the stream ended.
+
+        Also False when elements could not be read, when the stream was left early, and when the list
+        moved so fast that no reading of it proved whole.
+        """
+        return self._listing.complete and not self._ready and not self.malformed_count
+
+    @property
+    def total(self) -> int | None:
+        """Tasks in all as the server counted last, before the client's filter; None where it does not say."""
+        return self._listing.total
+
+    def __aiter__(self) -> TaskStream:
+        return self
+
+    async def __anext__(self) -> Task:
+        if self._busy:
+            raise RuntimeError("this stream is being read already: give each reader a stream of its own")
+        self._busy = True
+        try:
+            while not self._closed:
+                if self._ready:
+                    return await self._next_ready()
+                if not self._pages:
+                    self._top_up()
+                if not self._pages:
+                    self._closed = True
+                    break
+                await self._take_page()
+        finally:
+            self._busy = False
+        raise StopAsyncIteration
+
+    async def _next_ready(self) -> Task:
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._turn_ends:
+            # Before anything is taken: a cancellation here loses nothing.
+            await asyncio.sleep(0)
+            self._turn_ends = clock() + _TURN
+        item = self._ready.popleft()
+        if isinstance(item, DecodeError):
+            await self.aclose()
+            raise item
+        return item
+
+    async def _take_page(self) -> None:
+        """Wait for the oldest page and sort its tasks into `_ready`."""
+        oldest = self._pages[0]
+        if not oldest.done():
+            # Waits without owning: cancelling the reader does not cancel the page.
+            await asyncio.wait((oldest,))
+        self._pages.popleft()
+        try:
+            page = oldest.result()
+        except BaseException:
+            await self.aclose()
+            raise
+        fresh = self._listing.feed(page)
+        self._top_up()
+        if page.malformed and self._note(page.malformed) and self._strict:
+            self._ready.extend(page.malformed)
+        self._ready.extend(task for task in fresh if self._where.matches(task))
+
+    def _note(self, malformed: tuple[DecodeError, ...]) -> bool:
+        known = {(error.task_id, str(error)) for error in self.malformed}
+        # A second look at the same page tells of the same elements.
+        new = [error for error in malformed if (error.task_id, str(error)) not in known]
+        self.malformed_count += len(new)
+        self.malformed += new[: max(0, _KEPT - len(self.malformed))]
+        return bool(new)
+
+    def _top_up(self) -> None:
+        """Ask for pages while the window has room: *prefetch* in flight, twice that with those that wait."""
+        while self._in_flight < self._prefetch and len(self._pages) < 2 * self._prefetch and not self._closed:
+            request = self._listing.next_request()
+            if request is None:
+                return
+            self.requests += 1
+            self._in_flight += 1
+            page = self._spawn(_fetched(self._fetch, request))
+            self._pages.append(page)
+            # The page must not keep an abandoned stream alive, or it would go on asking for pages.
+            page.add_done_callback(partial(_arrival, weakref.WeakMethod(self._arrived)))
+
+    def _arrived(self, *, failed: bool) -> None:
+        self._in_flight -= 1
+        if not failed:
+            self._top_up()
+
+    async def aclose(self) -> None:
+        """End at once: whatever is in flight is cancelled and gone when this returns."""
+        self._closed = True
+        self._ready.clear()
+        pages, self._pages = list(self._pages), deque()
+        for page in pages:
+            page.cancel()
+        if pages:
+            await asyncio.wait(pages)
+
+    async def asend(self, value: None) -> Task:
+        """As ``anext``: nothing can be sent into this stream."""
+        return await self.__anext__()
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+        /,
+    ) -> Task:
+        """End the stream and raise what was thrown."""
+        await self.aclose()
+        error = typ if isinstance(typ, BaseException) else val if isinstance(val, BaseException) else typ()
+        raise error.with_traceback(tb) if tb is not None else error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+
+def _arrival(tell: weakref.WeakMethod[Callable[..., None]], page: asyncio.Task[TaskPage]) -> None:
+    """A page arrived: the next one is asked for, as long as the stream is there to want it."""
+    failed = page.cancelled() or page.exception() is not None
+    arrived = tell()
+    if arrived is not None:
+        arrived(failed=failed)
+
+
+async def _fetched(fetch: FetchPage, request: PageRequest) -> TaskPage:
+    return await fetch(request)

@@ -1,0 +1,460 @@
+"""One HTTP call, done right: its slot, its clock, its caps, its repeats, and what its failure means.
+
+aiohttp lives here and nowhere else. The rules are `policy`'s, the tokens `auth`'s; what is sent and
+how it is read comes from `api`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import aiohttp
+import anyio
+import attrs
+
+from vcf_tasks_async.address import Address, Tls, make_context
+from vcf_tasks_async.codec import decode_error, is_json
+from vcf_tasks_async.errors import (
+    ApiError,
+    BadRequest,
+    DeadlineError,
+    DecodeError,
+    Forbidden,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimited,
+    ServerError,
+    TaskConflict,
+    TaskNotFound,
+    TransportError,
+    Unauthorized,
+    UsageError,
+    VcfTasksError,
+)
+from vcf_tasks_async.policy import (
+    Failure,
+    Fate,
+    Policy,
+    RepeatBudget,
+    delay_before,
+    is_ambiguous,
+    may_repeat,
+    parse_retry_after,
+)
+from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.text import inert
+
+_log = logging.getLogger("vcf_tasks_async")
+T = TypeVar("T")
+
+# Decoded bytes. A page of 100 real tasks is some 440 KB; whatever is over this is no page.
+BODY_CAP: Final = 64 * 1024 * 1024
+ERROR_CAP: Final = 64 * 1024
+# Longer than any pause between polls: aiohttp's 15 s would connect anew at every look.
+_KEEP_ALIVE: Final = 90.0
+# Share of an attempt's time after which a connection that is not there yet is given up: so it is known
+# that nothing was sent.
+_CONNECT_SHARE: Final = 0.8
+
+_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: TaskNotFound,
+    409: TaskConflict,
+    429: RateLimited,
+}
+
+
+def _always() -> bool:
+    return True
+
+
+@attrs.frozen
+class Call(Generic[T]):
+    """What is to be sent and how its answer is read.
+
+    Attributes:
+        what: for errors, such as ``retry of task 3ee5``.
+        safe: sending it twice does no harm.
+        read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
+        proceed: asked right before each sending; False ends the call as not sent.
+    """
+
+    method: str
+    path: str
+    what: str
+    read: Callable[[bytes], Awaitable[T]]
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = attrs.field(default=None, repr=False)
+    safe: bool = False
+    proceed: Callable[[], bool] = _always
+
+
+@attrs.frozen
+class Reply(Generic[T]):
+    """A call's result, and how many attempts it took."""
+
+    value: T
+    attempts: int
+
+
+class TokenSource(Protocol):
+    """What `auth.Tokens` is to the transport."""
+
+    def current(self) -> Secret | None: ...
+    async def ready(self) -> None: ...
+    def accepted(self, token: Secret) -> None: ...
+    async def renew(self, rejected: Secret, *, certain: bool) -> bool: ...
+
+
+@attrs.frozen
+class _Answer:
+    """The answer to one attempt, read to its end."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+    location: str | None = None
+
+
+@attrs.frozen
+class _Trouble:
+    """A failed attempt: the terms that decide, and the words for the person."""
+
+    failure: Failure
+    words: str
+    answer: _Answer | None = None
+    decode_error: DecodeError | None = None
+
+
+async def open_http(tls: Tls | None, address: Address) -> tuple[aiohttp.ClientSession, Any]:
+    """A client session of our own, and what goes into its ``ssl``.
+
+    No cookies, no proxy or netrc from the environment, no limit below our own slots.
+    """
+    verdict = await ssl_verdict(tls, address)
+    http = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    return http, verdict
+
+
+async def ssl_verdict(tls: Tls | None, address: Address) -> Any:
+    """What aiohttp takes as ``ssl`` for *tls*: a context, a fingerprint, or False with a warning."""
+    if not address.base.startswith("https:"):
+        return True
+    tls = tls or Tls()
+    if not tls.verify:
+        _log.warning("the certificate of %s is not verified: whoever answers gets the password", address.name)
+        return False
+    if tls.pinned is not None:
+        return aiohttp.Fingerprint(tls.pinned)
+    return await anyio.to_thread.run_sync(make_context, tls)
+
+
+class Transport:
+    """Sends calls to one SDDC Manager.
+
+    Args:
+        http: the aiohttp session; not closed here.
+        ssl: what aiohttp takes as ``ssl``; None leaves it to a borrowed session.
+        concurrency: requests in flight at most.
+        rng: for jitter.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        policy: Policy,
+        http: aiohttp.ClientSession,
+        *,
+        ssl: Any,
+        concurrency: int,
+        proxy: str | None,
+        user_agent: str,
+        rng: Random,
+    ) -> None:
+        self._address = address
+        self._policy = policy
+        self._http = http
+        self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
+        self._budget = RepeatBudget(policy.budget)
+        self._rng = rng
+        self._user_agent = user_agent
+        self._options: dict[str, Any] = {
+            "allow_redirects": False,
+            "raise_for_status": False,
+            "timeout": aiohttp.ClientTimeout(total=None, connect=_CONNECT_SHARE * policy.attempt_timeout),
+        }
+        if ssl is not None:
+            self._options["ssl"] = ssl
+        if proxy is not None:
+            self._options["proxy"] = proxy
+
+    async def call(self, call: Call[T], tokens: TokenSource | None = None) -> Reply[T]:
+        """Send *call*, again where that is allowed, and read its answer.
+
+        Raises:
+            ApiError: the server said no; its subclass says how.
+            NotSentError: it never got there.
+            OutcomeUnknownError: a write was sent and its answer lost.
+            DeadlineError: time ran out (for a write: before it was sent).
+            TransportError: no usable answer to a read.
+            DecodeError: an answer to a read that can't be read.
+        """
+        ends = asyncio.get_running_loop().time() + self._policy.deadline
+        self._budget.give()
+        attempts = renewals = 0
+        while True:
+            token = await self._enter(call, tokens, ends, attempts)
+            try:
+                if not call.proceed():
+                    raise self._not_wanted(call, attempts)
+                attempts += 1
+                outcome = await self._attempt(call, token, ends)
+            finally:
+                # Token calls have no slot: one that waited for it while all callers hold theirs would
+                # wait for ever.
+                if tokens is not None:
+                    self._slots.release()
+            if isinstance(outcome, _Answer):
+                if token is not None and tokens is not None:
+                    tokens.accepted(token)
+                trouble = await self._read(call, outcome)
+                if not isinstance(trouble, _Trouble):
+                    return Reply(trouble[0], attempts)
+            else:
+                trouble = outcome
+            rejected = trouble.failure.status
+            if token is not None and tokens is not None and rejected in (401, 403) and renewals < 2:
+                renewals += 1
+                if await self._renewed(call, tokens, token, ends, attempts, certain=rejected == 401):
+                    continue
+            pause = self._pause(call, trouble.failure, attempts + 1, ends)
+            if pause is None:
+                raise self._error(call, trouble, attempts)
+            _log.debug(
+                "%s %s at %s: %s; again in %.2f s",
+                call.method, inert(call.path, limit=200), self._address.name, trouble.words, pause,
+            )  # fmt: skip
+            await asyncio.sleep(pause)
+
+    async def _enter(
+        self, call: Call[T], tokens: TokenSource | None, ends: float, attempts: int
+    ) -> Secret | None:
+        """Wait for a token and a slot; returns holding the slot (but for token calls, which take none)."""
+        if tokens is None:
+            return None
+        try:
+            async with asyncio.timeout_at(ends):
+                while True:
+                    if tokens.current() is None:
+                        await tokens.ready()
+                    await self._slots.acquire()
+                    token = tokens.current()
+                    if token is not None:
+                        return token
+                    # It expired or was rejected while we queued.
+                    self._slots.release()
+        except TimeoutError as error:
+            if isinstance(error, VcfTasksError):
+                raise
+        raise self._deadline(call, attempts, "while it waited for its turn")
+
+    async def _renewed(
+        self, call: Call[T], tokens: TokenSource, token: Secret, ends: float, attempts: int, *, certain: bool
+    ) -> bool:
+        try:
+            async with asyncio.timeout_at(ends):
+                return await tokens.renew(token, certain=certain)
+        except TimeoutError as error:
+            if isinstance(error, VcfTasksError):
+                raise
+        raise self._deadline(call, attempts, "while it waited for a new token")
+
+    async def _attempt(self, call: Call[T], token: Secret | None, ends: float) -> _Answer | _Trouble:
+        """Send once and read the answer to its end. Never raises for the network's sake."""
+        until = min(ends, asyncio.get_running_loop().time() + self._policy.attempt_timeout)
+        # The exception itself stays here: its traceback would hold aiohttp's frames, and those the header.
+        try:
+            async with (
+                asyncio.timeout_at(until),
+                self._http.request(
+                    call.method,
+                    self._address.base + call.path,
+                    params=call.query or None,
+                    data=call.body,
+                    headers=self._headers(call, token),
+                    **self._options,
+                ) as response,
+            ):
+                body = await _read_capped(response, BODY_CAP if response.status < 300 else ERROR_CAP)
+                if body is None:
+                    if response.status < 300 and call.safe:
+                        return _too_large(response.status)
+                    # Of a write the status tells enough, and of an error too.
+                    body = b""
+                answer = _Answer(
+                    response.status,
+                    body,
+                    parse_retry_after(
+                        response.headers.get("Retry-After"),
+                        date=response.headers.get("Date"),
+                        now=datetime.now(UTC),
+                    ),
+                    response.headers.get("Location"),
+                )
+        except aiohttp.ConnectionTimeoutError:
+            return _Trouble(Failure(Fate.NOT_SENT), "no connection in time")
+        except TimeoutError:
+            return _lost("no answer in time")
+        except aiohttp.ServerFingerprintMismatch:
+            return _Trouble(Failure(Fate.TLS), "its certificate is not the pinned one")
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
+            return _Trouble(Failure(Fate.TLS), f"TLS: {inert(str(error.__cause__ or error), limit=200)}")
+        except aiohttp.ClientConnectorError as error:
+            return _Trouble(Failure(Fate.NOT_SENT), f"no connection: {inert(str(error.os_error), limit=200)}")
+        except aiohttp.InvalidURL:
+            raise UsageError(f"{self._address.base} is no address that can be called") from None
+        except (aiohttp.ClientError, OSError) as error:
+            return _lost(f"the connection broke: {type(error).__name__}")
+        if answer.status < 300:
+            return answer
+        return _refused(answer)
+
+    def _headers(self, call: Call[T], token: Secret | None) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        return headers
+
+    async def _read(self, call: Call[T], answer: _Answer) -> tuple[T] | _Trouble:
+        try:
+            return (await call.read(answer.body),)
+        except DecodeError as error:
+            failure = Failure(Fate.ANSWERED, answer.status, undecodable=True)
+            return _Trouble(failure, str(error), answer, error)
+
+    def _pause(self, call: Call[T], failure: Failure, attempt: int, ends: float) -> float | None:
+        """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
+        if not may_repeat(failure, safe=call.safe):
+            return None
+        pause = delay_before(attempt, failure, self._policy, rng=self._rng)
+        if pause is None or asyncio.get_running_loop().time() + pause >= ends:
+            return None
+        return pause if self._budget.take() else None
+
+    def _deadline(self, call: Call[T], attempts: int, when: str) -> DeadlineError:
+        return DeadlineError(
+            f"{call.what} at {self._address.name}: {self._policy.deadline:g} s passed {when};"
+            " raise Policy.deadline or the concurrency if that is too short",
+            **self._where(call, attempts),
+        )
+
+    def _not_wanted(self, call: Call[T], attempts: int) -> NotSentError:
+        return NotSentError(
+            f"{call.what} at {self._address.name}: not sent, the run was ended", **self._where(call, attempts)
+        )
+
+    def _where(self, call: Call[T], attempts: int) -> dict[str, Any]:
+        return {
+            "manager": self._address.name,
+            "method": call.method,
+            "path": call.path,
+            "attempts": attempts,
+        }
+
+    def _error(self, call: Call[T], trouble: _Trouble, attempts: int) -> VcfTasksError:
+        """What is raised for the last attempt's trouble."""
+        where = self._where(call, attempts)
+        failure, answer = trouble.failure, trouble.answer
+        tries = "" if attempts == 1 else f" ({attempts} attempts)"
+        line = f"{call.what} at {self._address.name}: {trouble.words}{tries}"
+        if failure.fate in (Fate.NOT_SENT, Fate.TLS):
+            return NotSentError(line, **where)
+        if not call.safe and is_ambiguous(failure):
+            return OutcomeUnknownError(f"{line}; it may have been applied: look at the task", **where)
+        if trouble.decode_error is not None:
+            error = trouble.decode_error
+            del where["attempts"]
+            return DecodeError(
+                line, json_path=error.json_path, task_id=error.task_id, sample=error.sample, **where
+            )
+        if answer is None:
+            return TransportError(line, **where)
+        if failure.not_ready:
+            kind: type[ApiError] = ServerError
+        else:
+            base = ServerError if failure.status >= 500 else BadRequest if failure.status >= 400 else ApiError
+            kind = _BY_STATUS.get(failure.status, base)
+        detail = decode_error(answer.body)
+        code = f" {inert(detail.error_code, limit=80)}" if detail and detail.error_code else ""
+        return kind(
+            f"{call.what} refused by {self._address.name} ({failure.status}{code}): {trouble.words}{tries}",
+            status=failure.status,
+            detail=detail,
+            retry_after=failure.retry_after,
+            **where,
+        )
+
+
+async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
+    """The decoded body, or None when it is larger than *cap* bytes."""
+    if (response.content_length or 0) > cap:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > cap:
+            return None
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _lost(words: str) -> _Trouble:
+    return _Trouble(Failure(Fate.LOST), words)
+
+
+def _too_large(status: int) -> _Trouble:
+    """Not worth a repeat: the next one would be as large."""
+    error = DecodeError(f"an answer of more than {BODY_CAP >> 20} MiB: ask for smaller pages")
+    return _Trouble(Failure(Fate.ANSWERED, status), str(error), None, error)
+
+
+def _refused(answer: _Answer) -> _Trouble:
+    """What an answer of 300 and more means."""
+    # A stopped nginx answers 404 with HTML while the services behind it start; only JSON means "no such
+    # task".
+    not_ready = answer.status == 404 and not is_json(answer.body)
+    failure = Failure(Fate.ANSWERED, answer.status, answer.retry_after, not_ready)
+    return _Trouble(failure, _words(answer, not_ready), answer)
+
+
+def _words(answer: _Answer, not_ready: bool) -> str:
+    if not_ready:
+        return "its front end answers, the service behind it is not ready"
+    if answer.status < 400:
+        place = inert((answer.location or "nowhere").partition("?")[0], limit=120)
+        return f"redirected to {place}; redirects are never followed, check the address"
+    detail = decode_error(answer.body)
+    if detail is None:
+        return inert(answer.body[:400].decode("utf-8", "replace"), limit=120) or "an empty answer"
+    inner, remedy = detail.innermost()
+    words = inner.text or detail.text or "no reason given"
+    if detail.message and detail.message != words:
+        words = f"{detail.message}: {words}"
+    if remedy:
+        words += f" — {remedy}"
+    if detail.reference_token:
+        words += f" [reference token {detail.reference_token}]"
+    return inert(words, limit=500)
