@@ -133,6 +133,7 @@ class TaskSession:
             proxy=self._proxy,
             user_agent=_user_agent(),
             rng=Random(),
+            lent=http is self._borrowed,
         )
 
         async def exchange(method: str, path: str, body: bytes, *, what: str) -> bytes:
@@ -157,6 +158,7 @@ class TaskSession:
         now, self._now = self._now, None
         if now is None:
             return
+        now.transport.close()
         try:
             for task in now.running:
                 task.cancel()
@@ -250,8 +252,8 @@ class TaskSession:
             where: which tasks; None for all.
             page_size: tasks on a page, 1 to 100.
             prefetch: pages in flight at once; twice as many are held at most.
-            strict: raise for an element that can't be read, in its place, instead of noting it in
-                `TaskStream.malformed`.
+            strict: raise for a page with elements that can't be read, before its tasks, instead of noting
+                them in `TaskStream.malformed`.
 
         Raises:
             ApiError, TransportError, DecodeError: from the loop, in place of the next task; see `get`.

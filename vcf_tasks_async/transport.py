@@ -167,6 +167,7 @@ class Transport:
         ssl: what aiohttp takes as ``ssl``; None leaves it to a borrowed session.
         concurrency: requests in flight at most.
         rng: for jitter.
+        lent: *http* is somebody else's, and so are its middlewares.
     """
 
     def __init__(
@@ -180,6 +181,7 @@ class Transport:
         proxy: str | None,
         user_agent: str,
         rng: Random,
+        lent: bool,
     ) -> None:
         self._address = address
         self._policy = policy
@@ -197,6 +199,12 @@ class Transport:
             self._options["ssl"] = ssl
         if proxy is not None:
             self._options["proxy"] = proxy
+        self._write_options = self._options if lent else {**self._options, "middlewares": (_once,)}
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Send nothing more: whoever queues or pauses is told at once."""
+        self._closing.set()
 
     async def call(self, call: Call[T], tokens: TokenSource | None = None) -> Reply[T]:
         """Send *call*, again where that is allowed, and read its answer.
@@ -215,8 +223,11 @@ class Transport:
         while True:
             token = await self._enter(call, tokens, ends, attempts)
             try:
+                # A token call may still go out: the farewell, which gives the refresh token back.
+                if (tokens is not None and self._closing.is_set()) or self._http.closed:
+                    raise self._closed(call, attempts)
                 if not call.proceed():
-                    raise self._not_wanted(call, attempts)
+                    raise self._not_sent(call, attempts, "the run was ended")
                 attempts += 1
                 outcome = await self._attempt(call, token, ends)
             finally:
@@ -238,13 +249,21 @@ class Transport:
                 if await self._renewed(call, tokens, token, ends, attempts, certain=rejected == 401):
                     continue
             pause = self._pause(call, trouble.failure, attempts + 1, ends)
-            if pause is None:
+            if pause is None or self._closing.is_set():
                 raise self._error(call, trouble, attempts)
             _log.debug(
                 "%s %s at %s: %s; again in %.2f s",
                 call.method, inert(call.path, limit=200), self._address.name, trouble.words, pause,
             )  # fmt: skip
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
+
+    async def _sleep(self, pause: float) -> None:
+        """Sleep for *pause* seconds, or until the session closes."""
+        try:
+            async with asyncio.timeout(pause):
+                await self._closing.wait()
+        except TimeoutError:
+            pass
 
     async def _enter(
         self, call: Call[T], tokens: TokenSource | None, ends: float, attempts: int
@@ -292,7 +311,7 @@ class Transport:
                     params=call.query or None,
                     data=call.body,
                     headers=self._headers(call, token),
-                    **self._options,
+                    **(self._options if call.safe else self._write_options),
                 ) as response,
             ):
                 body = await _read_capped(response, BODY_CAP if response.status < 300 else ERROR_CAP)
@@ -360,10 +379,15 @@ class Transport:
             **self._where(call, attempts),
         )
 
-    def _not_wanted(self, call: Call[T], attempts: int) -> NotSentError:
+    def _not_sent(self, call: Call[T], attempts: int, why: str) -> NotSentError:
         return NotSentError(
-            f"{call.what} at {self._address.name}: not sent, the run was ended", **self._where(call, attempts)
+            f"{call.what} at {self._address.name}: not sent, {why}", **self._where(call, attempts)
         )
+
+    def _closed(self, call: Call[T], attempts: int) -> VcfTasksError:
+        if self._closing.is_set():
+            return self._not_sent(call, attempts, "the session was closed")
+        return UsageError("the aiohttp session that was lent is closed: keep it open as long as this one")
 
     def _where(self, call: Call[T], attempts: int) -> dict[str, Any]:
         return {
@@ -405,6 +429,22 @@ class Transport:
             retry_after=failure.retry_after,
             **where,
         )
+
+
+class _AnswerLostError(aiohttp.ClientError):
+    """The connection broke after the request went out."""
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a DELETE again by itself when a kept connection turns out dead."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _AnswerLostError(type(error).__name__) from None
 
 
 async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:

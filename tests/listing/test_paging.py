@@ -25,7 +25,9 @@ def test_a_still_listing_is_read_once_and_proven(base, tasks, size):
     assert reading.listing.sweeps == 1
 
 
-@pytest.mark.parametrize(("tasks", "requests"), [(0, 1), (100, 1), (101, 3), (300, 5), (1000, 12), (10_000, 102)])
+@pytest.mark.parametrize(
+    ("tasks", "requests"), [(0, 1), (100, 1), (101, 3), (300, 5), (1000, 12), (10_000, 102)]
+)
 def test_where_nothing_moves_the_proof_costs_two_requests(tasks, requests):
     assert read(Server(World.of(tasks)), window=16).requests == requests
 
