@@ -42,7 +42,6 @@ if TYPE_CHECKING:
         PageMetadata,
         Resource,
         Stage,
-        Status,
         SubTask,
         Task,
         TaskPage,
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from vcf_tasks_async.policy import Action, Policy, Polling
     from vcf_tasks_async.secret import Secret
     from vcf_tasks_async.session import TaskSession
+    from vcf_tasks_async.status import Status
     from vcf_tasks_async.stream import TaskStream
     from vcf_tasks_async.text import inert
 
@@ -120,12 +120,13 @@ _ROOMS = {
     "filters": ("TaskFilter",),
     "models": (
         "DocumentationLink", "ErrorCause", "ErrorDetail", "MessagePack", "PageMetadata", "Resource", "Stage",
-        "Status", "SubTask", "Task", "TaskPage", "ValidationNotification",
+        "SubTask", "Task", "TaskPage", "ValidationNotification",
     ),
     "outcomes": ("BulkFailures", "BulkReport", "Outcome", "Result"),
     "policy": ("Action", "Policy", "Polling"),
     "secret": ("Secret",),
     "session": ("TaskSession",),
+    "status": ("Status",),
     "stream": ("TaskStream",),
     "text": ("inert",),
 }  # fmt: skip

@@ -51,9 +51,7 @@ def parse_address(url: str, *, allow_http: bool = False) -> Address:
     except ValueError:
         raise UsageError(f"{shown!r} is no address: {_EXAMPLE}") from None
     if parts.username is not None or parts.password is not None:
-        raise UsageError(
-            f"{shown} comes with credentials in its URL: give PasswordAuth(username, password)"
-        )
+        raise UsageError(f"{shown} comes with credentials in its URL: give PasswordAuth(username, password)")
     if parts.scheme not in ("https", "http"):
         raise UsageError(f"{inert(parts.scheme, limit=20)!r} is no scheme for SDDC Manager: {_EXAMPLE}")
     prefix = parts.path.rstrip("/")

@@ -14,11 +14,12 @@ from typing import Final
 import anyio
 
 from vcf_tasks_async.address import task_path
-from vcf_tasks_async.codec import PageReader, decode_task
+from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.codec import PageReader, decode_task, parse_json
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task, TaskPage
-from vcf_tasks_async.transport import Call, Reply, TokenSource, Transport
+from vcf_tasks_async.transport import Transport
 
 LARGEST_PAGE: Final = 100
 # Seconds for which structuring may hold the event loop before others have their turn.
@@ -66,7 +67,7 @@ class Api:
         return await self._write("DELETE", task_id, "cancellation", proceed)
 
     async def _write(self, method: str, task_id: str, what: str, proceed: Callable[[], bool]) -> Reply[None]:
-        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _ignore, proceed=proceed)
+        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _nothing, proceed=proceed)
         return await self._transport.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:
@@ -85,9 +86,10 @@ async def _read_task(body: bytes) -> Task:
     return decode_task(body)
 
 
-async def _ignore(body: bytes) -> None:
-    # The status says it all. A body that can't be read must not make a failure of a write that was taken.
-    return None
+async def _nothing(body: bytes) -> None:
+    # A proxy's log-in or maintenance page comes with 200 as well; that is no word of SDDC Manager's.
+    if body.strip():
+        parse_json(body)
 
 
 def checked_size(size: object) -> int:

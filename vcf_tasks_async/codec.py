@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 
+from vcf_tasks_async.base import Model, json_names
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.models import ErrorDetail, Model, PageMetadata, Task, TaskPage, json_names
+from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task, TaskPage
 from vcf_tasks_async.structuring import Odd, explain, kind_of, make_converter
 from vcf_tasks_async.text import inert
 

@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
+from vcf_tasks_async.base import ABSENT
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.models import ABSENT, Resource, Status, Task
+from vcf_tasks_async.models import Resource, Task
+from vcf_tasks_async.status import Status
 
 StatusInput = Status | str | Iterable[Status | str]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

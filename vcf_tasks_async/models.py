@@ -1,4 +1,4 @@
-"""The task tree as SDDC Manager tells it: frozen attrs classes, and `Status`, one vocabulary for all.
+"""The task tree as SDDC Manager tells it: frozen attrs classes.
 
 Nothing here reads JSON (that is `codec`) or knows a network. What came is kept to the letter: texts
 that look like times, statuses in whatever spelling, fields nobody has heard of (`extra`).
@@ -6,175 +6,17 @@ that look like times, statuses in whatever spelling, fields nobody has heard of 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from vcf_tasks_async.base import ABSENT, Model, extra_field
+from vcf_tasks_async.status import Status
+
 if TYPE_CHECKING:
     from vcf_tasks_async.errors import DecodeError
-
-
-class Status(enum.Enum):
-    """What a task, subtask or stage is doing, whichever way the server spelt it.
-
-    A plain `Enum`: the raw text is the node's `raw_status`. A status never seen before is `UNKNOWN`,
-    which is neither ended, succeeded nor failed.
-
-    Example:
-        >>> Status.parse("In Progress") is Status.parse("IN_PROGRESS") is Status.IN_PROGRESS
-        True
-        >>> Status.parse("Frobnicating").is_ended
-        False
-    """
-
-    PENDING = "PENDING"
-    QUEUED = "QUEUED"
-    SCHEDULED = "SCHEDULED"
-    IN_PROGRESS = "IN_PROGRESS"
-    RUNNING = "RUNNING"
-    SUCCESSFUL = "SUCCESSFUL"
-    COMPLETED_WITH_SUCCESS = "COMPLETED_WITH_SUCCESS"
-    COMPLETED_WITH_WARNING = "COMPLETED_WITH_WARNING"
-    COMPLETED_WITH_FAILURE = "COMPLETED_WITH_FAILURE"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    INCONSISTENT = "INCONSISTENT"
-    CANCELLED = "CANCELLED"
-    USER_CANCELLED = "USER_CANCELLED"
-    SKIPPED = "SKIPPED"
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-    UNKNOWN = "UNKNOWN"
-
-    @classmethod
-    def parse(cls, text: str | None) -> Status:
-        """The status that *text* means; `UNKNOWN` for None, blank and anything unheard of."""
-        if text is None:
-            return cls.UNKNOWN
-        known = _SPELLINGS.get(text)
-        if known is not None:
-            return known
-        name = text.strip().upper().replace(" ", "_").replace("-", "_").replace("CANCELED", "CANCELLED")
-        return cls.__members__.get(name, cls.UNKNOWN)
-
-    @property
-    def is_ended(self) -> bool:
-        """True when nothing more happens by itself. Not for ever: a retry takes FAILED back to work."""
-        return self in _ENDED
-
-    @property
-    def succeeded(self) -> bool:
-        return self in _SUCCEEDED
-
-    @property
-    def failed(self) -> bool:
-        """True when it ended badly; a cancelled one has not failed."""
-        return self in _FAILED
-
-
-_SUCCEEDED: Final = frozenset(
-    {Status.SUCCESSFUL, Status.COMPLETED_WITH_SUCCESS, Status.COMPLETED_WITH_WARNING}
-)
-_FAILED: Final = frozenset(
-    {Status.FAILED, Status.TIMED_OUT, Status.COMPLETED_WITH_FAILURE, Status.INCONSISTENT}
-)
-_ENDED: Final = (
-    _SUCCEEDED | _FAILED | {Status.CANCELLED, Status.USER_CANCELLED, Status.SKIPPED, Status.NOT_APPLICABLE}
-)
-# The spellings seen on real systems, so that the usual text costs one look-up.
-_SPELLINGS: Final = {
-    spelling: status for status in Status for spelling in (status.name, status.name.replace("_", " ").title())
-}
-
-
-class _Absent(tuple[Any, ...]):
-    """The empty tuple that stands for a list the server did not send, so that it is not written back."""
-
-    __slots__ = ()
-
-    def __reduce__(self) -> str:
-        return "ABSENT"
-
-
-class _NoExtra(Mapping[str, Any]):
-    """The empty `extra` that all well-known objects share: no dict for each, and it pickles as itself."""
-
-    __slots__ = ()
-
-    def __getitem__(self, key: str) -> Any:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return "{}"
-
-    def __reduce__(self) -> str:
-        return "NO_EXTRA"
-
-
-ABSENT: Final = _Absent()
-NO_EXTRA: Final = _NoExtra()
-
-
-def _extra() -> Any:
-    return attrs.field(default=NO_EXTRA, hash=False, repr=False, kw_only=True)
-
-
-def _json_name(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.title() for part in tail)
-
-
-class Model:
-    """What all parts of the tree share: the way back to JSON."""
-
-    __slots__ = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """This object as the API writes it, with unknown fields, as dicts and lists ready for `json.dumps`.
-
-        Example:
-            >>> Resource(resource_id="cd47", type="HOST").to_json()
-            {'resourceId': 'cd47', 'type': 'HOST'}
-        """
-        document: dict[str, Any] = {}
-        for name, key in json_names(type(self)).items():
-            value = getattr(self, name)
-            if value is None or value is ABSENT:
-                continue
-            document[key] = _plain(value)
-        document.update(self.extra)  # type: ignore[attr-defined]  # every subclass has one
-        return document
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Model):
-        return value.to_json()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-_JSON_NAMES: dict[type[Model], dict[str, str]] = {}
-
-
-def json_names(cls: type[Model]) -> dict[str, str]:
-    """Field name to JSON name, for all fields of *cls* that stand in the API's document."""
-    names = _JSON_NAMES.get(cls)
-    if names is None:
-        names = _JSON_NAMES[cls] = {
-            field.name: field.metadata.get("json", _json_name(field.name))
-            for field in attrs.fields(cls)  # type: ignore[arg-type]  # Model itself is no attrs class
-            if field.name != "extra" and field.metadata.get("json", "") is not None
-        }
-    return names
 
 
 def parse_timestamp(text: str | None) -> datetime | None:
@@ -254,7 +96,7 @@ class MessagePack(Model):
     arguments: tuple[str | None, ...] = ABSENT
     message: str | None = None
     bundle: str | None = None
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -263,7 +105,7 @@ class ErrorCause(Model):
 
     type: str | None = None
     message: str | None = None
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -274,7 +116,7 @@ class ValidationNotification(Model):
     message: str | None = None
     impact_message: str | None = None
     remediations: tuple[Mapping[str, Any], ...] = attrs.field(default=ABSENT, hash=False)
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -293,7 +135,7 @@ class ErrorDetail(Model):
     label: str | None = None
     remediation_url: str | None = None
     notifications: tuple[ValidationNotification, ...] = ABSENT
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
     def innermost(self) -> tuple[ErrorDetail, str | None]:
         """The deepest nested error that says something, and the remedy closest to it."""
@@ -323,7 +165,7 @@ class Resource(Model):
     type: str | None = None
     name: str | None = None
     sans: tuple[str | None, ...] = ABSENT
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -332,7 +174,7 @@ class DocumentationLink(Model):
 
     url: str | None = None
     label: str | None = None
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -346,7 +188,7 @@ class Stage(_Step):
     creation_timestamp: str | None = None
     completion_timestamp: str | None = None
     errors: tuple[ErrorDetail, ...] = ABSENT
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -364,7 +206,7 @@ class SubTask(_Step):
     resources: tuple[Resource, ...] = ABSENT
     sub_tasks: tuple[SubTask, ...] = ABSENT
     documentation_link: DocumentationLink | None = None
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -399,7 +241,7 @@ class Task(_Step):
     resolution_status: str | None = None
     is_cancellable: bool | None = None
     is_retryable: bool | None = None
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
     @property
     def progress(self) -> float:
@@ -478,7 +320,7 @@ class PageMetadata(Model):
     page_size: int | None = None
     total_elements: int | None = None
     total_pages: int | None = None
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
 
 @attrs.frozen
@@ -496,7 +338,7 @@ class TaskPage(Model):
     malformed: tuple[DecodeError, ...] = attrs.field(
         default=(), metadata={"json": None}, eq=False, kw_only=True
     )
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = extra_field()
 
     @property
     def received(self) -> int:

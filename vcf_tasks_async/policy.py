@@ -16,7 +16,8 @@ from typing import Final
 import attrs
 
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.models import Status, Task
+from vcf_tasks_async.models import Task
+from vcf_tasks_async.status import Status
 from vcf_tasks_async.text import inert
 
 
@@ -117,6 +118,9 @@ def is_ambiguous(failure: Failure) -> bool:
     """
     if failure.fate is not Fate.ANSWERED:
         return failure.fate is Fate.LOST
+    if failure.undecodable:
+        # 200 with a page of HTML: something in between said so, not SDDC Manager.
+        return True
     if failure.status == 503 and failure.retry_after is not None:
         return False
     return failure.not_ready or failure.status in _AMBIGUOUS

@@ -1,20 +1,15 @@
-"""`TaskSession`: the face that users hold. Wires the rooms below; decides nothing itself."""
+"""`TaskSession`: the face that users hold. Checks what it is given, and hands on to the rooms below."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Coroutine
-from importlib.metadata import PackageNotFoundError, version
-from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Self
 
 from vcf_tasks_async.address import Tls, checked_id, parse_address
-from vcf_tasks_async.api import Api, checked_size
-from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, Tokens
+from vcf_tasks_async.api import checked_size
+from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
 from vcf_tasks_async.bulk import BulkRun, Targets
 from vcf_tasks_async.errors import OutcomeUnknownError, UsageError
 from vcf_tasks_async.filters import TaskFilter
@@ -22,29 +17,10 @@ from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.outcomes import Outcome, Result
 from vcf_tasks_async.policy import Action, Policy
 from vcf_tasks_async.stream import TaskStream
-from vcf_tasks_async.transport import Call, Transport, open_http, ssl_verdict
-from vcf_tasks_async.writes import Writer
+from vcf_tasks_async.wiring import Plan, Wiring
 
 if TYPE_CHECKING:
     import aiohttp
-
-T = TypeVar("T")
-
-# Seconds for giving the refresh token back when a session closes.
-_FAREWELL = 5.0
-
-
-@attrs.define
-class _Open:
-    """What exists only while a session is open, all of it bound to one event loop."""
-
-    loop: asyncio.AbstractEventLoop
-    http: aiohttp.ClientSession
-    transport: Transport
-    tokens: Tokens
-    api: Api
-    writer: Writer
-    running: set[asyncio.Task[Any]] = attrs.field(factory=set)
 
 
 class TaskSession:
@@ -89,62 +65,35 @@ class TaskSession:
         allow_http: bool = False,
         proxy: str | None = None,
     ) -> None:
-        self._address = parse_address(url, allow_http=allow_http)
+        address = parse_address(url, allow_http=allow_http)
         if not isinstance(auth, PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth):
             raise UsageError("auth takes PasswordAuth, ApiKeyAuth, IdTokenAuth or BearerAuth")
         if tls is not None and not isinstance(tls, Tls):
             raise UsageError("tls takes Tls(ca_file=…), Tls(fingerprint=…) or Tls(verify=False)")
         if not isinstance(policy, Policy):
             raise UsageError("policy takes a Policy, such as Policy(deadline=60)")
-        self._auth = auth
-        self._borrowed = http
-        self._tls = tls
-        self._concurrency = _count("concurrency", concurrency)
-        self._policy = policy
-        self._proxy = proxy
+        self._plan = Plan(address, auth, http, tls, _count("concurrency", concurrency), policy, proxy)
         self._was_open = False
-        self._now: _Open | None = None
+        self._opening = False
+        self._wiring: Wiring | None = None
 
     def __repr__(self) -> str:
-        state = "open" if self._now else "closed" if self._was_open else "not opened"
-        return f"<TaskSession {self._address.base} ({state})>"
+        state = "open" if self._wiring else "closed" if self._was_open else "not opened"
+        return f"<TaskSession {self._plan.address.base} ({state})>"
 
     @property
     def manager(self) -> str:
         """The SDDC Manager's host (and port, where it is not the usual one)."""
-        return self._address.name
-
-    # --- open and close -----------------------------------------------------------------------------
+        return self._plan.address.name
 
     async def __aenter__(self) -> Self:
-        if self._now is not None:
+        if self._wiring is not None or self._opening:
             raise UsageError("this session is open already: share it, or make another one")
-        if self._borrowed is None:
-            http, ssl = await open_http(self._tls, self._address)
-        else:
-            http = self._borrowed
-            ssl = None if self._tls is None else await ssl_verdict(self._tls, self._address)
-        transport = Transport(
-            self._address,
-            self._policy,
-            http,
-            ssl=ssl,
-            concurrency=self._concurrency,
-            proxy=self._proxy,
-            user_agent=_user_agent(),
-            rng=Random(),
-            lent=http is self._borrowed,
-        )
-
-        async def exchange(method: str, path: str, body: bytes, *, what: str) -> bytes:
-            return (await transport.call(Call(method, path, what, _as_is, body=body, safe=True))).value
-
-        loop = asyncio.get_running_loop()
-        tokens = Tokens(self._auth, exchange, self._spawn, loop.time)
-        api = Api(transport, tokens)
-        sends = {Action.RETRY: api.retry, Action.CANCEL: api.cancel}
-        writer = Writer(sends, api.get, grace=self._policy.grace)
-        self._now = _Open(loop, http, transport, tokens, api, writer)
+        self._opening = True
+        try:
+            self._wiring = await Wiring.open(self._plan)
+        finally:
+            self._opening = False
         self._was_open = True
         return self
 
@@ -155,46 +104,20 @@ class TaskSession:
 
     async def close(self) -> None:
         """End what is running, give the refresh token back, close the connections. Twice does no harm."""
-        now, self._now = self._now, None
-        if now is None:
-            return
-        now.transport.close()
-        try:
-            for task in now.running:
-                task.cancel()
-            if now.running:
-                await asyncio.wait(now.running)
-            try:
-                async with asyncio.timeout(_FAREWELL):
-                    await now.tokens.revoke()
-            except TimeoutError:
-                pass
-        finally:
-            if now.http is not self._borrowed:
-                await now.http.close()
+        wiring, self._wiring = self._wiring, None
+        if wiring is not None:
+            await wiring.close()
 
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run *work* as a task that ends with the session at the latest."""
-        try:
-            running = self._opened().running
-        except UsageError:
-            work.close()
-            raise
-        task = asyncio.create_task(work)
-        running.add(task)
-        task.add_done_callback(running.discard)
-        return task
-
-    def _opened(self) -> _Open:
-        now = self._now
-        if now is None:
+    def _opened(self) -> Wiring:
+        wiring = self._wiring
+        if wiring is None:
             how = "async with TaskSession(…) as session:"
             if self._was_open:
                 raise UsageError(f"this session is closed: open it again with `{how}`")
             raise UsageError(f"this session is not open yet: use it inside `{how}`")
-        if asyncio.get_running_loop() is not now.loop:
+        if asyncio.get_running_loop() is not wiring.loop:
             raise UsageError("this session was opened on another event loop: make one session for each loop")
-        return now
+        return wiring
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -264,12 +187,12 @@ class TaskSession:
             >>> async for task in session.stream(TaskFilter(status=Status.FAILED)):
             ...     print(task.name, task.cause)
         """
-        api = self._opened().api
+        wiring = self._opened()
         where = _filter(where) or TaskFilter()
         size = checked_size(page_size)
         return TaskStream(
-            lambda request: api.page(request.number, where, request.size),
-            self._spawn,
+            lambda request: wiring.api.page(request.number, where, request.size),
+            wiring.spawn,
             where,
             page_size=size,
             prefetch=_count("prefetch", prefetch),
@@ -383,9 +306,9 @@ class TaskSession:
         return self._many(Action.CANCEL, targets, concurrency, force)
 
     def _many(self, action: Action, targets: Targets, concurrency: int | None, force: bool) -> BulkRun:
-        writer = self._opened().writer
-        workers = self._concurrency if concurrency is None else _count("concurrency", concurrency)
-        return BulkRun(action, targets, writer.perform, self._spawn, concurrency=workers, force=force)
+        wiring = self._opened()
+        workers = self._plan.concurrency if concurrency is None else _count("concurrency", concurrency)
+        return BulkRun(action, targets, wiring.writer.perform, wiring.spawn, concurrency=workers, force=force)
 
 
 def _raise_unless_accepted(outcome: Outcome) -> None:
@@ -408,14 +331,3 @@ def _count(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{what} is a whole number from 1 on, not {value!r}")
     return value
-
-
-async def _as_is(body: bytes) -> bytes:
-    return body
-
-
-def _user_agent() -> str:
-    try:
-        return f"vcf-tasks-async/{version('vcf-tasks-async')}"
-    except PackageNotFoundError:
-        return "vcf-tasks-async"

@@ -15,7 +15,8 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from vcf_tasks_async.models import ABSENT, NO_EXTRA, ErrorDetail, Model, PageMetadata, Task, json_names
+from vcf_tasks_async.base import ABSENT, NO_EXTRA, Model, json_names
+from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task
 
 # How deep a tree may nest in itself. Real ones reach 3; far beyond this, comparing and pickling would
 # meet Python's recursion limit long after the page was read.

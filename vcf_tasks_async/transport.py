@@ -8,41 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import anyio
-import attrs
 
 from vcf_tasks_async.address import Address, Tls, make_context
-from vcf_tasks_async.codec import decode_error, is_json
-from vcf_tasks_async.errors import (
-    ApiError,
-    BadRequest,
-    DeadlineError,
-    DecodeError,
-    Forbidden,
-    NotSentError,
-    OutcomeUnknownError,
-    RateLimited,
-    ServerError,
-    TaskConflict,
-    TaskNotFound,
-    TransportError,
-    Unauthorized,
-    UsageError,
-    VcfTasksError,
+from vcf_tasks_async.answers import (
+    Answer,
+    Trouble,
+    error_for,
+    lost,
+    not_sent,
+    refused,
+    too_large,
+    undecodable,
 )
+from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
 from vcf_tasks_async.policy import (
     Failure,
     Fate,
     Policy,
     RepeatBudget,
     delay_before,
-    is_ambiguous,
     may_repeat,
     parse_retry_after,
 )
@@ -60,76 +51,6 @@ _KEEP_ALIVE: Final = 90.0
 # Share of an attempt's time after which a connection that is not there yet is given up: so it is known
 # that nothing was sent.
 _CONNECT_SHARE: Final = 0.8
-
-_BY_STATUS: Final[dict[int, type[ApiError]]] = {
-    401: Unauthorized,
-    403: Forbidden,
-    404: TaskNotFound,
-    409: TaskConflict,
-    429: RateLimited,
-}
-
-
-def _always() -> bool:
-    return True
-
-
-@attrs.frozen
-class Call(Generic[T]):
-    """What is to be sent and how its answer is read.
-
-    Attributes:
-        what: for errors, such as ``retry of task 3ee5``.
-        safe: sending it twice does no harm.
-        read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
-        proceed: asked right before each sending; False ends the call as not sent.
-    """
-
-    method: str
-    path: str
-    what: str
-    read: Callable[[bytes], Awaitable[T]]
-    query: tuple[tuple[str, str], ...] = ()
-    body: bytes | None = attrs.field(default=None, repr=False)
-    safe: bool = False
-    proceed: Callable[[], bool] = _always
-
-
-@attrs.frozen
-class Reply(Generic[T]):
-    """A call's result, and how many attempts it took."""
-
-    value: T
-    attempts: int
-
-
-class TokenSource(Protocol):
-    """What `auth.Tokens` is to the transport."""
-
-    def current(self) -> Secret | None: ...
-    async def ready(self) -> None: ...
-    def accepted(self, token: Secret) -> None: ...
-    async def renew(self, rejected: Secret, *, certain: bool) -> bool: ...
-
-
-@attrs.frozen
-class _Answer:
-    """The answer to one attempt, read to its end."""
-
-    status: int
-    body: bytes
-    retry_after: float | None = None
-    location: str | None = None
-
-
-@attrs.frozen
-class _Trouble:
-    """A failed attempt: the terms that decide, and the words for the person."""
-
-    failure: Failure
-    words: str
-    answer: _Answer | None = None
-    decode_error: DecodeError | None = None
 
 
 async def open_http(tls: Tls | None, address: Address) -> tuple[aiohttp.ClientSession, Any]:
@@ -235,11 +156,11 @@ class Transport:
                 # wait for ever.
                 if tokens is not None:
                     self._slots.release()
-            if isinstance(outcome, _Answer):
+            if isinstance(outcome, Answer):
                 if token is not None and tokens is not None:
                     tokens.accepted(token)
                 trouble = await self._read(call, outcome)
-                if not isinstance(trouble, _Trouble):
+                if not isinstance(trouble, Trouble):
                     return Reply(trouble[0], attempts)
             else:
                 trouble = outcome
@@ -250,7 +171,7 @@ class Transport:
                     continue
             pause = self._pause(call, trouble.failure, attempts + 1, ends)
             if pause is None or self._closing.is_set():
-                raise self._error(call, trouble, attempts)
+                raise error_for(trouble, what=call.what, safe=call.safe, **self._where(call, attempts))
             _log.debug(
                 "%s %s at %s: %s; again in %.2f s",
                 call.method, inert(call.path, limit=200), self._address.name, trouble.words, pause,
@@ -298,7 +219,7 @@ class Transport:
                 raise
         raise self._deadline(call, attempts, "while it waited for a new token")
 
-    async def _attempt(self, call: Call[T], token: Secret | None, ends: float) -> _Answer | _Trouble:
+    async def _attempt(self, call: Call[T], token: Secret | None, ends: float) -> Answer | Trouble:
         """Send once and read the answer to its end. Never raises for the network's sake."""
         until = min(ends, asyncio.get_running_loop().time() + self._policy.attempt_timeout)
         # The exception itself stays here: its traceback would hold aiohttp's frames, and those the header.
@@ -317,36 +238,27 @@ class Transport:
                 body = await _read_capped(response, BODY_CAP if response.status < 300 else ERROR_CAP)
                 if body is None:
                     if response.status < 300 and call.safe:
-                        return _too_large(response.status)
+                        return too_large(response.status, BODY_CAP)
                     # Of a write the status tells enough, and of an error too.
                     body = b""
-                answer = _Answer(
-                    response.status,
-                    body,
-                    parse_retry_after(
-                        response.headers.get("Retry-After"),
-                        date=response.headers.get("Date"),
-                        now=datetime.now(UTC),
-                    ),
-                    response.headers.get("Location"),
-                )
+                answer = _answer(response, body)
         except aiohttp.ConnectionTimeoutError:
-            return _Trouble(Failure(Fate.NOT_SENT), "no connection in time")
+            return not_sent("no connection in time")
         except TimeoutError:
-            return _lost("no answer in time")
+            return lost("no answer in time")
         except aiohttp.ServerFingerprintMismatch:
-            return _Trouble(Failure(Fate.TLS), "its certificate is not the pinned one")
+            return not_sent("its certificate is not the pinned one", Fate.TLS)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-            return _Trouble(Failure(Fate.TLS), f"TLS: {inert(str(error.__cause__ or error), limit=200)}")
+            return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
         except aiohttp.ClientConnectorError as error:
-            return _Trouble(Failure(Fate.NOT_SENT), f"no connection: {inert(str(error.os_error), limit=200)}")
+            return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
         except aiohttp.InvalidURL:
             raise UsageError(f"{self._address.base} is no address that can be called") from None
         except (aiohttp.ClientError, OSError) as error:
-            return _lost(f"the connection broke: {type(error).__name__}")
+            return lost(f"the connection broke: {type(error).__name__}")
         if answer.status < 300:
             return answer
-        return _refused(answer)
+        return refused(answer)
 
     def _headers(self, call: Call[T], token: Secret | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": self._user_agent}
@@ -356,12 +268,11 @@ class Transport:
             headers["Authorization"] = f"Bearer {token.reveal()}"
         return headers
 
-    async def _read(self, call: Call[T], answer: _Answer) -> tuple[T] | _Trouble:
+    async def _read(self, call: Call[T], answer: Answer) -> tuple[T] | Trouble:
         try:
             return (await call.read(answer.body),)
         except DecodeError as error:
-            failure = Failure(Fate.ANSWERED, answer.status, undecodable=True)
-            return _Trouble(failure, str(error), answer, error)
+            return undecodable(answer, error)
 
     def _pause(self, call: Call[T], failure: Failure, attempt: int, ends: float) -> float | None:
         """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
@@ -397,47 +308,12 @@ class Transport:
             "attempts": attempts,
         }
 
-    def _error(self, call: Call[T], trouble: _Trouble, attempts: int) -> VcfTasksError:
-        """What is raised for the last attempt's trouble."""
-        where = self._where(call, attempts)
-        failure, answer = trouble.failure, trouble.answer
-        tries = "" if attempts == 1 else f" ({attempts} attempts)"
-        line = f"{call.what} at {self._address.name}: {trouble.words}{tries}"
-        if failure.fate in (Fate.NOT_SENT, Fate.TLS):
-            return NotSentError(line, **where)
-        if not call.safe and is_ambiguous(failure):
-            return OutcomeUnknownError(f"{line}; it may have been applied: look at the task", **where)
-        if trouble.decode_error is not None:
-            error = trouble.decode_error
-            del where["attempts"]
-            return DecodeError(
-                line, json_path=error.json_path, task_id=error.task_id, sample=error.sample, **where
-            )
-        if answer is None:
-            return TransportError(line, **where)
-        if failure.not_ready:
-            kind: type[ApiError] = ServerError
-        else:
-            base = ServerError if failure.status >= 500 else BadRequest if failure.status >= 400 else ApiError
-            kind = _BY_STATUS.get(failure.status, base)
-        detail = decode_error(answer.body)
-        code = f" {inert(detail.error_code, limit=80)}" if detail and detail.error_code else ""
-        return kind(
-            f"{call.what} refused by {self._address.name} ({failure.status}{code}): {trouble.words}{tries}",
-            status=failure.status,
-            detail=detail,
-            retry_after=failure.retry_after,
-            **where,
-        )
-
 
 class _AnswerLostError(aiohttp.ClientError):
     """The connection broke after the request went out."""
 
 
-async def _once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a DELETE again by itself when a kept connection turns out dead."""
     try:
         return await handler(request)
@@ -445,6 +321,16 @@ async def _once(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _AnswerLostError(type(error).__name__) from None
+
+
+def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
+    if response.status < 300:
+        return Answer(response.status, body)
+    headers = response.headers
+    retry_after = parse_retry_after(
+        headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
+    )
+    return Answer(response.status, body, retry_after, headers.get("Location"))
 
 
 async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
@@ -459,42 +345,3 @@ async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | No
             return None
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _lost(words: str) -> _Trouble:
-    return _Trouble(Failure(Fate.LOST), words)
-
-
-def _too_large(status: int) -> _Trouble:
-    """Not worth a repeat: the next one would be as large."""
-    error = DecodeError(f"an answer of more than {BODY_CAP >> 20} MiB: ask for smaller pages")
-    return _Trouble(Failure(Fate.ANSWERED, status), str(error), None, error)
-
-
-def _refused(answer: _Answer) -> _Trouble:
-    """What an answer of 300 and more means."""
-    # A stopped nginx answers 404 with HTML while the services behind it start; only JSON means "no such
-    # task".
-    not_ready = answer.status == 404 and not is_json(answer.body)
-    failure = Failure(Fate.ANSWERED, answer.status, answer.retry_after, not_ready)
-    return _Trouble(failure, _words(answer, not_ready), answer)
-
-
-def _words(answer: _Answer, not_ready: bool) -> str:
-    if not_ready:
-        return "its front end answers, the service behind it is not ready"
-    if answer.status < 400:
-        place = inert((answer.location or "nowhere").partition("?")[0], limit=120)
-        return f"redirected to {place}; redirects are never followed, check the address"
-    detail = decode_error(answer.body)
-    if detail is None:
-        return inert(answer.body[:400].decode("utf-8", "replace"), limit=120) or "an empty answer"
-    inner, remedy = detail.innermost()
-    words = inner.text or detail.text or "no reason given"
-    if detail.message and detail.message != words:
-        words = f"{detail.message}: {words}"
-    if remedy:
-        words += f" — {remedy}"
-    if detail.reference_token:
-        words += f" [reference token {detail.reference_token}]"
-    return inert(words, limit=500)

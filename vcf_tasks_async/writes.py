@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 from vcf_tasks_async.errors import (
     ApiError,
-    DeadlineError,
     NotSentError,
     OutcomeUnknownError,
     TaskNotFound,
+    UsageError,
     VcfTasksError,
 )
 from vcf_tasks_async.models import Task
@@ -73,11 +73,14 @@ class Writer:
         except OutcomeUnknownError as error:
             result, reason = await self._settle(action, task_id, before)
             kept, attempts = None if result is Result.ACCEPTED else error, error.attempts
-        except (NotSentError, DeadlineError) as error:
-            # A write that met its deadline in flight is an OutcomeUnknownError: this one never left.
-            result, reason, kept, attempts = Result.NOT_SENT, str(error), error, error.attempts
-        except ApiError as error:
-            result, reason, kept, attempts = Result.REJECTED, str(error), error, error.attempts
+        except UsageError:
+            raise
+        except VcfTasksError as error:
+            # A refusal of the login on the way is none of the write, which never left then. Nor did one
+            # that met its deadline: in flight, that would be an OutcomeUnknownError.
+            refused = isinstance(error, ApiError) and (error.path or "").endswith(f"/{task_id}")
+            result, reason, kept = Result.REJECTED if refused else Result.NOT_SENT, str(error), error
+            attempts = getattr(error, "attempts", 0) if refused or isinstance(error, NotSentError) else 0
         return Outcome(task_id, action, result, reason, kept, attempts, clock() - started)
 
     async def _settle(self, action: Action, task_id: str, before: Task | None) -> tuple[Result, str]:

@@ -1,0 +1,54 @@
+"""What a call is and what it brings: the words in which `api` speaks to `transport`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+
+from vcf_tasks_async.secret import Secret
+
+T = TypeVar("T")
+
+
+def _always() -> bool:
+    return True
+
+
+@attrs.frozen
+class Call(Generic[T]):
+    """What is to be sent and how its answer is read.
+
+    Attributes:
+        what: for errors, such as ``retry of task 3ee5``.
+        safe: sending it twice does no harm.
+        read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
+        proceed: asked right before each sending; False ends the call as not sent.
+    """
+
+    method: str
+    path: str
+    what: str
+    read: Callable[[bytes], Awaitable[T]]
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = attrs.field(default=None, repr=False)
+    safe: bool = False
+    proceed: Callable[[], bool] = _always
+
+
+@attrs.frozen
+class Reply(Generic[T]):
+    """A call's result, and how many attempts it took."""
+
+    value: T
+    attempts: int
+
+
+class TokenSource(Protocol):
+    """What `auth.Tokens` is to the transport."""
+
+    def current(self) -> Secret | None: ...
+    async def ready(self) -> None: ...
+    def accepted(self, token: Secret) -> None: ...
+    async def renew(self, rejected: Secret, *, certain: bool) -> bool: ...

@@ -1,0 +1,255 @@
+"""The token pair of a session: one login for any number of callers, one refresh for any number of 401s.
+
+The calls themselves go through a callable it is given; the rules against login loops are all here. An
+account locks after a few wrong passwords, so a refused login is not tried again for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import copy
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+import attrs
+
+from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, ask
+from vcf_tasks_async.codec import encode, parse_json
+from vcf_tasks_async.errors import ApiError, DecodeError, ServerError, Unauthorized, UsageError, VcfTasksError
+from vcf_tasks_async.secret import Secret
+
+_log = logging.getLogger("vcf_tasks_async")
+
+# Seconds for which a refused login stands, unless the secret changes meanwhile. Five wrong ones in three
+# minutes lock an account.
+HOLD_OFF: Final = 300.0
+# Seconds before its expiry from which a token counts as spent; a tenth of its life where that is less.
+_MARGIN: Final = 60.0
+_LONGEST_LIFE: Final = 10 * 365 * 86400.0
+
+
+class Exchange(Protocol):
+    """Sends one token call, without a token of its own, and returns the answer's body."""
+
+    async def __call__(self, method: str, path: str, body: bytes, *, what: str) -> bytes: ...
+
+
+@attrs.frozen
+class _Access:
+    """An access token and how we came by it."""
+
+    token: Secret
+    obtained: float
+    spent_at: float
+    by_login: bool
+
+
+class Tokens:
+    """The one token pair of a session.
+
+    Args:
+        auth: the credentials.
+        exchange: sends the token calls.
+        spawn: starts a task that the session ends when it closes.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        exchange: Exchange,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._auth = auth
+        self._exchange = exchange
+        self._spawn = spawn
+        self._clock = clock
+        self._access: _Access | None = None
+        self._refresh: Secret | None = None
+        self._proven = False
+        self._flight: asyncio.Task[None] | None = None
+        self._refused: tuple[dict[str, str | Secret], float, VcfTasksError] | None = None
+
+    def current(self) -> Secret | None:
+        """The access token, or None when there is none that will last the next call."""
+        access = self._access
+        if access is None or self._clock() >= access.spent_at:
+            return None
+        return access.token
+
+    async def ready(self) -> None:
+        """Make sure that there is a token: log in or refresh, together with whoever else waits.
+
+        Raises:
+            Unauthorized: the login was refused, now or a short while ago.
+            TransportError, ServerError: it could not be asked.
+        """
+        if self.current() is None:
+            await self._share(self._obtain)
+
+    def accepted(self, token: Secret) -> None:
+        """The server took *token*: from now on a 401 for it means that it has expired."""
+        if not self._proven and self._access is not None and self._access.token is token:
+            self._proven = True
+
+    async def renew(self, rejected: Secret, *, certain: bool) -> bool:
+        """Replace a token that the server rejected; do nothing if somebody did already.
+
+        Args:
+            certain: False for a 403, which more often means a missing permission than a spent token.
+
+        Returns:
+            whether it is worth sending the request again.
+        """
+        access = self._access
+        if access is None or access.token is not rejected:
+            return True
+        fresh = self._clock() - access.obtained < (_MARGIN if not self._proven or not certain else 0.0)
+        if fresh and (access.by_login or not certain):
+            # Rejected straight from the login: another one would end no better.
+            return False
+        if not self._proven:
+            self._refresh = None
+        self._access = None
+        if isinstance(self._auth, BearerAuth):
+            await self._share(self._obtain)
+            return self._access is None or self._access.token != rejected
+        await self._share(self._obtain)
+        return True
+
+    async def revoke(self) -> None:
+        """Give the refresh token back, and forget both. What fails here fails quietly."""
+        refresh, self._refresh, self._access = self._refresh, None, None
+        if refresh is None:
+            return
+        try:
+            await self._exchange(
+                "DELETE", "/v1/tokens/refresh-token", encode(refresh.reveal()), what="revocation of the token"
+            )
+        except VcfTasksError as error:
+            _log.debug("the refresh token was not revoked: %s", error)
+
+    async def _share(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run *make* once for all who wait at the same time; its error is everyone's.
+
+        It runs in a task of its own, so that one caller's cancellation is not the others'.
+        """
+        flight = self._flight
+        if flight is None or flight.done():
+            flight = self._flight = self._spawn(make())
+        await asyncio.wait((flight,))
+        if flight.cancelled():
+            raise UsageError("the session was closed while it logged in")
+        error = flight.exception()
+        if error is not None:
+            # A copy each: a traceback that many tasks write to is nobody's.
+            raise copy.copy(error) if isinstance(error, VcfTasksError) else error
+
+    async def _obtain(self) -> None:
+        if isinstance(self._auth, BearerAuth):
+            self._keep(await ask(self._auth.token), by_login=True)
+        elif self._refresh is None or not await self._refreshed(self._refresh):
+            await self._login(self._auth)
+
+    async def _refreshed(self, refresh: Secret) -> bool:
+        try:
+            body = await self._exchange(
+                "PATCH",
+                "/v1/tokens/access-token/refresh",
+                encode(refresh.reveal()),
+                what="refresh of the token",
+            )
+        except ServerError:
+            raise
+        except ApiError as error:
+            _log.info("the refresh token has died (%s), logging in again", error.status)
+            return False
+        self._keep(_bare_text(body), by_login=False)
+        return True
+
+    async def _login(self, auth: PasswordAuth | ApiKeyAuth | IdTokenAuth) -> None:
+        self._refresh = None
+        spec = await auth.login_spec()
+        if self._refused is not None:
+            refused_spec, since, error = self._refused
+            if refused_spec == spec and self._clock() - since < HOLD_OFF:
+                raise copy.copy(error)
+        try:
+            body = await self._exchange("POST", "/v1/tokens", _spec_bytes(spec), what="login")
+        except ServerError:
+            raise
+        except ApiError as error:
+            # 400, 401, 403, whichever the release likes: the credentials are not taken.
+            refusal = Unauthorized(
+                str(error), status=error.status, detail=error.detail, attempts=error.attempts,
+                manager=error.manager, method=error.method, path=error.path,
+            )  # fmt: skip
+        else:
+            access, self._refresh = _token_pair(body)
+            self._refused = None
+            self._keep(access, by_login=True)
+            return
+        self._refused = (spec, self._clock(), refusal)
+        raise refusal
+
+    def _keep(self, token: Secret, *, by_login: bool) -> None:
+        now = self._clock()
+        life = lifetime(token.reveal())
+        spent_at = float("inf") if life is None else now + life - min(_MARGIN, life / 10)
+        self._access = _Access(token, now, spent_at, by_login)
+        self._proven = False
+
+
+def lifetime(token: str) -> float | None:
+    """Seconds that a JWT lives, by its own word; None when it does not say or makes no sense.
+
+    Measured from its own ``iat``, so that a clock that differs from ours does no harm.
+    """
+    try:
+        payload = token.split(".")[1]
+        # A claim set is some hundred bytes: what is larger is not looked at.
+        claims = json.loads(base64.urlsafe_b64decode(payload[:16384] + "=" * (-len(payload) % 4)))
+        expires, issued = claims["exp"], claims.get("iat")
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError, binascii.Error, RecursionError):
+        return None
+    if type(expires) not in (int, float):
+        return None
+    life = expires - (issued if type(issued) in (int, float) else time.time())
+    return float(life) if 0 < life < _LONGEST_LIFE else None
+
+
+def _spec_bytes(spec: dict[str, str | Secret]) -> bytes:
+    return encode({k: v.reveal() if isinstance(v, Secret) else v for k, v in spec.items()})
+
+
+def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
+    document = parse_json(body)
+    access = document.get("accessToken") if type(document) is dict else None
+    if type(access) is not str or not _is_header_safe(access):
+        raise DecodeError(
+            "the login was accepted, but its answer holds no access token", json_path="$.accessToken"
+        )
+    refresh = document.get("refreshToken")
+    refresh_id = refresh.get("id") if type(refresh) is dict else None
+    return Secret(access), Secret(refresh_id) if type(refresh_id) is str and refresh_id else None
+
+
+def _bare_text(body: bytes) -> Secret:
+    """The access token of a refresh: a JSON string, or the bare text that some releases send."""
+    try:
+        text = parse_json(body)
+    except DecodeError:
+        text = body.decode("ascii", "replace").strip()
+    if type(text) is not str or not _is_header_safe(text):
+        raise DecodeError("the refresh was accepted, but its answer holds no access token")
+    return Secret(text)
+
+
+def _is_header_safe(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token

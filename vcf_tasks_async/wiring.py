@@ -1,0 +1,120 @@
+"""What exists only while a session is open: built on entering, torn down on leaving, bound to one loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from importlib.metadata import PackageNotFoundError, version
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from vcf_tasks_async.address import Address, Tls
+from vcf_tasks_async.api import Api
+from vcf_tasks_async.auth import Auth
+from vcf_tasks_async.calls import Call
+from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.policy import Action, Policy
+from vcf_tasks_async.tokens import Tokens
+from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
+from vcf_tasks_async.writes import Writer
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+# Seconds for giving the refresh token back when a session closes.
+_FAREWELL = 5.0
+
+
+@attrs.frozen
+class Plan:
+    """What a session was made with; nothing in it is bound to a loop."""
+
+    address: Address
+    auth: Auth
+    lent: aiohttp.ClientSession | None
+    tls: Tls | None
+    concurrency: int
+    policy: Policy
+    proxy: str | None
+
+
+class Wiring:
+    """The rooms of one open session, wired."""
+
+    def __init__(self, plan: Plan, http: aiohttp.ClientSession, ssl: Any) -> None:
+        self._http = http
+        self._lent = plan.lent is not None
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self.loop = asyncio.get_running_loop()
+        self._transport = Transport(
+            plan.address,
+            plan.policy,
+            http,
+            ssl=ssl,
+            concurrency=plan.concurrency,
+            proxy=plan.proxy,
+            user_agent=_user_agent(),
+            rng=Random(),
+            lent=self._lent,
+        )
+        self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
+        self.api = Api(self._transport, self._tokens)
+        sends = {Action.RETRY: self.api.retry, Action.CANCEL: self.api.cancel}
+        self.writer = Writer(sends, self.api.get, grace=plan.policy.grace)
+
+    @classmethod
+    async def open(cls, plan: Plan) -> Wiring:
+        """Everything that *plan* asks for, over an HTTP session of its own or the one that was lent."""
+        if plan.lent is not None:
+            return cls(
+                plan, plan.lent, None if plan.tls is None else await ssl_verdict(plan.tls, plan.address)
+            )
+        return cls(plan, *await open_http(plan.tls, plan.address))
+
+    async def close(self) -> None:
+        """End what is running, give the refresh token back, close the connections."""
+        self._closed = True
+        self._transport.close()
+        try:
+            for task in self._running:
+                task.cancel()
+            if self._running:
+                await asyncio.wait(self._running)
+            try:
+                async with asyncio.timeout(_FAREWELL):
+                    await self._tokens.revoke()
+            except TimeoutError:
+                pass
+        finally:
+            if not self._lent:
+                await self._http.close()
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run *work* as a task that ends with the session at the latest."""
+        if self._closed:
+            work.close()
+            raise UsageError("the session was closed: open it again with `async with`")
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _exchange(self, method: str, path: str, body: bytes, *, what: str) -> bytes:
+        call = Call(method, path, what, _as_is, body=body, safe=True)
+        return (await self._transport.call(call)).value
+
+
+async def _as_is(body: bytes) -> bytes:
+    return body
+
+
+def _user_agent() -> str:
+    try:
+        return f"vcf-tasks-async/{version('vcf-tasks-async')}"
+    except PackageNotFoundError:
+        return "vcf-tasks-async"
