@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from vcf_tasks_async.filters import TaskFilter
+    from vcf_tasks_async.judgement import Action
     from vcf_tasks_async.models import (
         DocumentationLink,
         ErrorCause,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
         ValidationNotification,
     )
     from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
-    from vcf_tasks_async.policy import Action, Policy, Polling
+    from vcf_tasks_async.policy import Policy, Polling
     from vcf_tasks_async.secret import Secret
     from vcf_tasks_async.session import TaskSession
     from vcf_tasks_async.status import Status
@@ -123,7 +124,8 @@ _ROOMS = {
         "SubTask", "Task", "TaskPage", "ValidationNotification",
     ),
     "outcomes": ("BulkFailures", "BulkReport", "Outcome", "Result"),
-    "policy": ("Action", "Policy", "Polling"),
+    "judgement": ("Action",),
+    "policy": ("Policy", "Polling"),
     "secret": ("Secret",),
     "session": ("TaskSession",),
     "status": ("Status",),

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import anyio
 
 from vcf_tasks_async.address import task_path
 from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.codec import PageReader, decode_task, parse_json
-from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.transport import Transport
@@ -58,6 +58,15 @@ class Api:
         call = Call("GET", task_path(task_id), f"task {task_id}", _read_task, safe=True)
         return (await self._transport.call(call, self._tokens)).value
 
+    async def is_credential_task(self, task_id: str) -> bool:
+        """Whether ``GET /v1/credentials/tasks/{id}`` knows the task. A look, no promise: asked once."""
+        path = task_path(task_id, "/v1/credentials/tasks")
+        call = Call("GET", path, f"credential task {task_id}", _as_json, safe=True, repeat=False)
+        try:
+            return type((await self._transport.call(call, self._tokens)).value) is dict
+        except VcfTasksError:
+            return False
+
     async def retry(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
         """``PATCH /v1/tasks/{id}``: no body; the answer is empty."""
         return await self._write("PATCH", task_id, "retry", proceed)
@@ -84,6 +93,10 @@ class Api:
 
 async def _read_task(body: bytes) -> Task:
     return decode_task(body)
+
+
+async def _as_json(body: bytes) -> Any:
+    return parse_json(body)
 
 
 async def _nothing(body: bytes) -> None:

@@ -1,58 +1,62 @@
 """Many writes at once: a fan-out with bounded parallelism and exactly one outcome for each target.
 
-A group of workers shares one source of targets. Nothing is held but the targets in work and the ids
-that were seen; outcomes wait in a bounded queue for whoever reads them.
+A group of workers shares one source of targets; each takes one, sends it, and goes on to the next. What
+became of a lost answer, and of a task that is waited for, is found out beside them. Nothing is held but
+what is in work and, compactly, the ids that were seen.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Iterator,
-    Sized,
-)
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import anyio
+import anyio.abc
+import attrs
 
-from vcf_tasks_async.address import checked_id
+from vcf_tasks_async.brakes import Pace, StopRule
+from vcf_tasks_async.dispatch import Dispatch, Follow, Sent, Writes
 from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.idset import IdSet
+from vcf_tasks_async.journal import Journal
+from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
-from vcf_tasks_async.policy import Action, why_not
-from vcf_tasks_async.text import inert
+from vcf_tasks_async.targets import Source, Targets
 
-Target = Task | str
-Targets = Iterable[Target] | AsyncIterable[Target]
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 # Seconds that writes in flight get when a run ends early: their answers are worth waiting for.
 _GRACE: Final = 5.0
+# Lost answers looked into at once, for each worker: beyond that, workers wait with new writes.
+_LOST_PER_WORKER: Final = 4
 
 
-class Perform(Protocol):
-    """Does one write and says how it ended (`writes.Writer.perform`)."""
+@attrs.frozen
+class Options:
+    """How a bulk run goes about it; `TaskSession.retry_many` says what each means."""
 
-    def __call__(
-        self, action: Action, task_id: str, before: Task | None, proceed: Callable[[], bool]
-    ) -> Awaitable[Outcome]: ...
+    concurrency: int
+    force: bool = False
+    dry_run: bool = False
+    rate: float | None = None
+    stop_after: float | None = None
+    deadline: float | None = None
+    summary: bool = False
+    open_journal: Callable[[], Journal] | None = None
+    follow: Follow | None = None
 
 
 class BulkRun(AsyncIterator[Outcome]):
     """A bulk run. Made by `TaskSession.retry_many` and `cancel_many`; does nothing until it is used.
 
     Await it for the report, or use it with ``async with`` for the outcomes as they come. Leaving the
-    ``async with`` early, an error in it, and cancellation all end the run the same way: no new write
-    starts, writes in flight get a few seconds, and `report` says what became of each target.
+    ``async with`` early, an error in it, a brake and cancellation all end the run the same way: no new
+    write starts, writes in flight get 5 seconds, and `report` says what became of each target.
 
     Attributes:
         report: what is known so far; final once the run has ended.
@@ -65,50 +69,55 @@ class BulkRun(AsyncIterator[Outcome]):
     """
 
     def __init__(
-        self,
-        action: Action,
-        targets: Targets,
-        perform: Perform,
-        spawn: Spawn,
-        *,
-        concurrency: int,
-        force: bool,
+        self, action: Action, targets: Targets, writes: Writes, spawn: Spawn, options: Options
     ) -> None:
-        self.report = BulkReport(action)
-        self._source = _Source(targets)
-        self._perform = perform
+        self.report = BulkReport(action, summary=options.summary)
+        self._options = options
         self._spawn = spawn
-        self._concurrency = concurrency
-        self._force = force
-        self._seen: set[str] = set()
+        self._source = Source(targets)
+        self._rule = StopRule(options.stop_after)
+        self._stopping = asyncio.Event()
+        self._dispatch = Dispatch(
+            action,
+            writes,
+            Pace(options.rate),
+            force=options.force,
+            dry_run=options.dry_run,
+            stopping=self._stopping,
+        )
+        self._seen = IdSet()
+        self._lost = anyio.Semaphore(_LOST_PER_WORKER * options.concurrency)
         self._engine: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._follows: set[anyio.CancelScope] = set()
+        self._error: Exception | None = None
         self._unread: deque[Outcome] = deque()
-        self._unread_most: float = float("inf")
+        self._has_reader = False
+        self._syncing = False
         self._arrived = anyio.Event()
         self._room = anyio.Event()
+
+    # --- the face ---------------------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, Any, BulkReport]:
         return self._to_the_end().__await__()
 
     async def _to_the_end(self) -> BulkReport:
         async with self:
-            self._unread_most = float("inf")
+            self._has_reader = False
             while not self._ended:
-                self._unread.clear()
                 await self._arrival()
-        self._source.raise_error()
+        self._raise_error()
         return self.report
 
     async def __aenter__(self) -> Self:
         if self._engine is not None:
             raise UsageError("a bulk run runs once: call retry_many or cancel_many again for another")
-        self._unread_most = 2 * self._concurrency
+        self._has_reader = True
         self._engine = self._spawn(self._run())
         self._engine.add_done_callback(lambda _: self._arrived.set())
         return self
 
-    def __aiter__(self) -> BulkRun:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Outcome:
@@ -116,7 +125,7 @@ class BulkRun(AsyncIterator[Outcome]):
             raise UsageError("outcomes come inside `async with session.retry_many(…) as outcomes:`")
         while not self._unread:
             if self._ended:
-                self._source.raise_error()
+                self._raise_error()
                 raise StopAsyncIteration
             await self._arrival()
         outcome = self._unread.popleft()
@@ -125,19 +134,15 @@ class BulkRun(AsyncIterator[Outcome]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._engine is not None
-        self._stopping = True
-        self._source.stop()
-        self._room.set()
+        self._has_reader = False
+        if not self._ended:
+            self._stop("it was left before its end")
         try:
-            await asyncio.wait((self._engine,), timeout=_GRACE)
+            await asyncio.wait((self._engine,))
         finally:
             # Also when this very wait is cancelled: nothing is left running either way.
             self._engine.cancel()
             await asyncio.wait((self._engine,))
-            for target in self._source.rest():
-                self._account(target)
-            self.report.complete = self._source.exhausted
-        await self._source.close()
         if not self._engine.cancelled():
             self._engine.result()
 
@@ -150,162 +155,164 @@ class BulkRun(AsyncIterator[Outcome]):
             self._arrived = anyio.Event()
         await self._arrived.wait()
 
-    # --- the work -----------------------------------------------------------------------------------
+    def _raise_error(self) -> None:
+        error = self._error or self._source.error
+        if error is not None:
+            # The partial report goes with it, whatever kind of exception the source raised.
+            error.report = self.report  # type: ignore[attr-defined]
+            raise error
+
+    def _stop(self, why: str) -> None:
+        """End early: no new write; those in flight have a few seconds."""
+        if self._stopping.is_set():
+            return
+        self.report.stopped = why
+        self._stopping.set()
+        self._source.stop()
+        self._room.set()
+        # Lost answers get their grace as well; tasks that are only waited for are let go at once.
+        for scope in self._follows:
+            scope.cancel()
+        if self._engine is not None:
+            asyncio.get_running_loop().call_later(_GRACE, self._engine.cancel)
+
+    # --- the work -----------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         started = monotonic()
+        options = self._options
+        timer = None
         try:
-            async with anyio.create_task_group() as workers:
-                for _ in range(self._concurrency):
-                    workers.start_soon(self._work)
+            if options.open_journal is not None:
+                self._dispatch.journal = await anyio.to_thread.run_sync(options.open_journal)
+            if options.deadline is not None:
+                why = f"its deadline of {options.deadline:g} s passed"
+                timer = asyncio.get_running_loop().call_later(options.deadline, self._stop, why)
+            async with anyio.create_task_group() as group:
+                for _ in range(options.concurrency):
+                    group.start_soon(self._work, group)
+        except (UsageError, OSError) as error:
+            self._error = error
+        except asyncio.CancelledError:
+            self._stop("it was cancelled")
+            raise
         finally:
+            if timer is not None:
+                timer.cancel()
+            await self._wind_up()
             self.report.elapsed = monotonic() - started
 
-    async def _work(self) -> None:
-        while not self._stopping:
+    async def _wind_up(self) -> None:
+        """Account for what was not come to, and close what was opened."""
+        for target in self._source.rest():
+            task_id = target.id if isinstance(target, Task) else target
+            if self._seen.add(task_id):
+                self._tell(self._dispatch.not_sent(task_id))
+        self.report.complete = self._source.exhausted and self._source.error is None
+        with anyio.CancelScope(shield=True):
+            await self._source.close()
+            if self._dispatch.journal is not None:
+                await anyio.to_thread.run_sync(self._dispatch.journal.close)
+
+    async def _work(self, group: anyio.abc.TaskGroup) -> None:
+        while not self._stopping.is_set():
             target = await self._source.take()
             if target is None:
                 return
-            if (task_id := self._new_id(target)) is None:
+            task = target if isinstance(target, Task) else None
+            task_id = target.id if isinstance(target, Task) else target
+            if not self._seen.add(task_id):
+                self.report.duplicates += 1
                 continue
-            outcome = self._unsendable(task_id, target) or await self._send(task_id, target)
+            with self._accounted(task_id):
+                begun = await self._dispatch.begin(task_id, task)
+                if isinstance(begun, Sent):
+                    await self._lost.acquire()
+                    group.start_soon(self._settle, begun, group)
+                else:
+                    self._decide(begun, task, group)
+            await self._give_way()
+
+    async def _settle(self, sent: Sent, group: anyio.abc.TaskGroup) -> None:
+        try:
+            with self._accounted(sent.task_id):
+                self._decide(await self._dispatch.finish(sent), sent.task, group)
+        finally:
+            self._lost.release()
+
+    def _decide(self, outcome: Outcome, task: Task | None, group: anyio.abc.TaskGroup) -> None:
+        """An outcome is known: tell it, or follow the task to its end first."""
+        follow = self._options.follow
+        self._note(outcome)
+        if follow is None or outcome.result is not Result.ACCEPTED:
             self._tell(outcome)
-            while len(self._unread) >= self._unread_most and not self._stopping:
-                if self._room.is_set():
-                    self._room = anyio.Event()
-                await self._room.wait()
+        elif self._stopping.is_set():
+            self._tell(attrs.evolve(outcome, reason="accepted; the run ended before the task did"))
+        else:
+            group.start_soon(self._follow, outcome, task, follow)
 
-    def _new_id(self, target: Target) -> str | None:
-        task_id = target.id if isinstance(target, Task) else target
-        if task_id in self._seen:
-            self.report.duplicates += 1
-            return None
-        self._seen.add(task_id)
-        return task_id
+    async def _follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> None:
+        with anyio.CancelScope() as scope:
+            self._follows.add(scope)
+            outcome = await self._dispatch.follow(outcome, task, follow)
+        self._follows.discard(scope)
+        self._tell(outcome)
 
-    def _unsendable(self, task_id: str, target: Target) -> Outcome | None:
-        """The outcome of a target that is not worth a request."""
+    @contextmanager
+    def _accounted(self, task_id: str) -> Iterator[None]:
+        """A target that is cut off in mid-work still has its outcome; a broken journal ends the run."""
         action = self.report.action
         try:
-            checked_id(task_id)
-        except UsageError as error:
-            return Outcome(inert(task_id, limit=128), action, Result.SKIPPED, str(error), error)
-        if self._force or not isinstance(target, Task):
-            return None
-        reason = why_not(action, target)
-        return None if reason is None else Outcome(task_id, action, Result.SKIPPED, reason)
-
-    async def _send(self, task_id: str, target: Target) -> Outcome:
-        before = target if isinstance(target, Task) else None
-        try:
-            return await self._perform(self.report.action, task_id, before, self._proceed)
-        except UsageError as error:
-            # The session was closed under the run.
-            return Outcome(task_id, self.report.action, Result.NOT_SENT, str(error), error)
+            yield
         except asyncio.CancelledError:
             reason = "the run was ended while the request was on its way"
-            self._tell(Outcome(task_id, self.report.action, Result.UNKNOWN, reason))
+            self._tell(Outcome(task_id, action, Result.UNKNOWN, reason))
             raise
+        except OSError as error:
+            self._broken_journal(error)
+            self._tell(Outcome(task_id, action, Result.NOT_SENT, "the journal can't be written"))
 
-    def _proceed(self) -> bool:
-        return not self._stopping
+    def _note(self, outcome: Outcome) -> None:
+        journal = self._dispatch.journal
+        if journal is None:
+            return
+        try:
+            journal.outcome(outcome)
+            if journal.is_due and not self._syncing:
+                self._syncing = True
+                self._spawn(self._sync(journal))
+        except OSError as error:
+            self._broken_journal(error)
+
+    async def _sync(self, journal: Journal) -> None:
+        try:
+            await anyio.to_thread.run_sync(journal.sync)
+        except (OSError, ValueError) as error:
+            # ValueError: closed meanwhile, and synced with that.
+            if isinstance(error, OSError):
+                self._broken_journal(error)
+        finally:
+            self._syncing = False
+
+    def _broken_journal(self, error: OSError) -> None:
+        self._error = self._error or error
+        self._stop(f"the journal can't be written: {error.strerror}")
 
     def _tell(self, outcome: Outcome) -> None:
-        self.report.outcomes.append(outcome)
-        self._unread.append(outcome)
-        self._arrived.set()
+        self.report.add(outcome)
+        if self._has_reader:
+            self._unread.append(outcome)
+            self._arrived.set()
+        if why := self._rule.feed(outcome.result):
+            self._stop(why)
 
-    def _account(self, target: Target) -> None:
-        """The outcome of a target that the run did not come to."""
-        task_id = self._new_id(target)
-        if task_id is not None:
-            reason = "the run ended before its turn"
-            self._tell(Outcome(inert(task_id, limit=128), self.report.action, Result.NOT_SENT, reason))
-
-
-class _Source:
-    """The targets, one for each worker that asks, whether they come from a sync or an async iterable."""
-
-    def __init__(self, targets: Targets) -> None:
-        if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable | AsyncIterable):
-            raise UsageError(
-                "targets are an iterable, sync or async, of tasks or task ids: [task_id] for one"
-            )
-        self._targets = targets
-        self._sync: Iterator[Target] | None = None
-        self._async: AsyncIterator[Target] | None = None
-        if isinstance(targets, AsyncIterable):
-            self._async = aiter(targets)
-        else:
-            self._sync = iter(targets)
-        self._turn = anyio.Lock(fast_acquire=True)
-        self._reading: anyio.CancelScope | None = None
-        self._error: Exception | None = None
-        self._stopped = False
-        self._held: list[Target] = []
-        self.exhausted = False
-
-    async def take(self) -> Target | None:
-        """The next target; None when there is none left, and after `stop`."""
-        if self._sync is not None:
-            return self._checked(self._next_sync)
-        async with self._turn:
-            if self._stopped or self.exhausted:
-                return None
-            target: Target | None = None
-            with anyio.CancelScope() as self._reading:
-                try:
-                    target = await anext(self._async)  # type: ignore[arg-type]  # one of the two is there
-                except StopAsyncIteration:
-                    self.exhausted = True
-                except Exception as error:  # noqa: BLE001 - whatever a caller's generator raises comes out again
-                    self._fail(error)
-            return None if target is None else self._checked(lambda: target)
-
-    def _next_sync(self) -> Target | None:
-        if self._stopped or self.exhausted:
-            return None
-        assert self._sync is not None
-        try:
-            return next(self._sync)
-        except StopIteration:
-            self.exhausted = True
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
-        return None
-
-    def _checked(self, take: Callable[[], Target | None]) -> Target | None:
-        target = take()
-        if target is None or isinstance(target, str | Task):
-            return target
-        self._fail(UsageError(f"a target is a task or a task id, not {type(target).__name__}"))
-        return None
-
-    def _fail(self, error: Exception) -> None:
-        self._error = error
-        self._stopped = True
-
-    def raise_error(self) -> None:
-        """Raise what the source raised, if it did."""
-        if self._error is not None:
-            raise self._error
-
-    def stop(self) -> None:
-        """Take no more; whoever waits for a target is let go."""
-        self._stopped = True
-        if self._reading is not None:
-            self._reading.cancel()
-
-    def rest(self) -> Iterator[Target]:
-        """What was never taken, where that can be known: a list's rest, not a generator's."""
-        if self._sync is not None and self._error is None and isinstance(self._targets, Sized):
-            for target in self._sync:
-                if isinstance(target, str | Task):
-                    yield target
-            self.exhausted = True
-
-    async def close(self) -> None:
-        """End an async generator that was not read to its end; it has no other reader."""
-        aclose = getattr(self._async, "aclose", None)
-        if aclose is not None:
-            await aclose()
+    async def _give_way(self) -> None:
+        """Hold back while whoever reads the outcomes is behind."""
+        while (
+            self._has_reader
+            and len(self._unread) >= 2 * self._options.concurrency
+            and not self._stopping.is_set()
+        ):
+            if self._room.is_set():
+                self._room = anyio.Event()
+            await self._room.wait()

@@ -23,6 +23,7 @@ class Call(Generic[T]):
     Attributes:
         what: for errors, such as ``retry of task 3ee5``.
         safe: sending it twice does no harm.
+        repeat: False for a call that is not worth a second attempt.
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
         proceed: asked right before each sending; False ends the call as not sent.
     """
@@ -34,6 +35,7 @@ class Call(Generic[T]):
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
     safe: bool = False
+    repeat: bool = True
     proceed: Callable[[], bool] = _always
 
 

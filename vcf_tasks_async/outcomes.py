@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from vcf_tasks_async.errors import VcfTasksError
+from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.policy import Action
+from vcf_tasks_async.text import inert
+
+# Outcomes that a report in summary mode keeps: the first that went wrong.
+_KEPT: Final = 1000
+# Kinds of trouble that the text of a report shows, and targets of each.
+_SHOWN: Final = 12
 
 
 class Result(enum.Enum):
@@ -52,6 +58,11 @@ class Outcome:
     elapsed: float = 0.0
     final: Task | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Rejected, not sent or unknown. A skipped one has not failed."""
+        return self.result not in (Result.ACCEPTED, Result.SKIPPED)
+
     def to_json(self) -> dict[str, Any]:
         """This outcome as plain values, ready for `json.dumps`."""
         return {
@@ -84,27 +95,71 @@ class BulkReport:
 
     Attributes:
         action: what was asked.
+        summary: only the first 1,000 outcomes that went wrong are kept; counts are of all.
         outcomes: one for each distinct target, in the order in which they became known.
+        counts: how many targets ended how; results that did not occur are left out.
         duplicates: targets that came more than once; only the first one counted.
         elapsed: seconds the run took.
-        complete: every target that the source gave has its outcome, and the source was read to its
-            end. False after an early end with a source whose rest can't be known.
+        complete: the source was read to its end, and every target has its outcome. False after an early
+            end with a source whose rest can't be known.
+        stopped: why the run ended early, or None.
 
     Example:
-        >>> BulkReport(Action.RETRY, [Outcome("a758", Action.RETRY, Result.ACCEPTED)]).counts
-        Counter({<Result.ACCEPTED: 'accepted'>: 1})
+        >>> report = BulkReport(Action.RETRY)
+        >>> report.add(Outcome("a758", Action.RETRY, Result.ACCEPTED))
+        >>> print(report)
+        retry of 1 task in 0.0 s: 1 accepted
     """
 
     action: Action
+    summary: bool = False
     outcomes: list[Outcome] = attrs.field(factory=list)
+    counts: Counter[Result] = attrs.field(factory=Counter)
     duplicates: int = 0
     elapsed: float = 0.0
-    complete: bool = True
+    complete: bool = False
+    stopped: str | None = None
 
-    @property
-    def counts(self) -> Counter[Result]:
-        """How many targets ended how; results that did not occur are left out."""
-        return Counter(outcome.result for outcome in self.outcomes)
+    def add(self, outcome: Outcome) -> None:
+        """Count one more outcome, and keep it."""
+        self.counts[outcome.result] += 1
+        if not self.summary or (outcome.failed and len(self.outcomes) < _KEPT):
+            self.outcomes.append(outcome)
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+    def __str__(self) -> str:
+        """The report for a person: the counts, and what went wrong, grouped by its reason."""
+        return "\n".join((self._headline(), *self._troubles()))
+
+    def _headline(self) -> str:
+        total = len(self)
+        counts = ", ".join(f"{n} {result.value.replace('_', ' ')}" for result, n in self.counts.items())
+        line = f"{self.action.value} of {total} task{'' if total == 1 else 's'} in {self.elapsed:.1f} s"
+        line += f": {counts}" if counts else ""
+        if self.duplicates:
+            line += f"; {self.duplicates} given more than once"
+        if self.stopped:
+            line += f"; ended early: {inert(self.stopped, limit=200)}"
+        return line
+
+    def _troubles(self) -> list[str]:
+        groups: dict[tuple[str, str], list[str]] = {}
+        for outcome in self.outcomes:
+            if outcome.result is not Result.ACCEPTED:
+                # The same trouble of another task differs in its id alone.
+                reason = (outcome.reason or "").replace(outcome.task_id, "…")
+                groups.setdefault((outcome.result.value, reason), []).append(outcome.task_id)
+        largest = sorted(groups.items(), key=lambda group: -len(group[1]))
+        lines = [
+            f"  {len(ids):6d} {result.replace('_', ' ')}: {inert(reason, limit=160)}"
+            f" ({', '.join(inert(i, limit=40) for i in ids[:2])}{', …' if len(ids) > 2 else ''})"
+            for (result, reason), ids in largest[:_SHOWN]
+        ]
+        if len(largest) > _SHOWN:
+            lines.append(f"         and {len(largest) - _SHOWN} more kinds: see outcomes")
+        return lines
 
     def raise_for_failures(self) -> None:
         """Raise when any target was rejected, not sent, or is unknown. Skipped ones are no failure.
@@ -112,14 +167,10 @@ class BulkReport:
         Raises:
             BulkFailures: with this report.
         """
-        bad = [o for o in self.outcomes if o.result not in (Result.ACCEPTED, Result.SKIPPED)]
-        if bad:
-            counts = ", ".join(f"{n} {result.value}" for result, n in self.counts.items())
-            first = bad[0].reason or bad[0].error
+        first = next((outcome for outcome in self.outcomes if outcome.failed), None)
+        if first is not None:
             raise BulkFailures(
-                f"{self.action.value}: {len(bad)} of {len(self.outcomes)} targets failed ({counts});"
-                f" the first, {bad[0].task_id}: {first}",
-                report=self,
+                f"{self._headline()}; the first that failed, {first.task_id}: {first.reason}", report=self
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -130,5 +181,6 @@ class BulkReport:
             "duplicates": self.duplicates,
             "elapsed": round(self.elapsed, 6),
             "complete": self.complete,
+            "stopped": self.stopped,
             "outcomes": [outcome.to_json() for outcome in self.outcomes],
         }

@@ -1,4 +1,4 @@
-"""Pure decisions, no await: what may be repeated, when, how often, and what a lost write came to.
+"""Pure decisions, no await: what may be repeated, when and how often, and how long polls pause.
 
 Everything here is a function of plain values, so that a table of tests can hold it. Loops that sleep
 live elsewhere and know no rules.
@@ -16,9 +16,6 @@ from typing import Final
 import attrs
 
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.models import Task
-from vcf_tasks_async.status import Status
-from vcf_tasks_async.text import inert
 
 
 def _positive(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
@@ -248,72 +245,3 @@ def next_pause(pause: float, polling: Polling, *, changed: bool) -> float:
 def jittered(pause: float, polling: Polling, *, rng: Random) -> float:
     """*pause*, moved at random by at most the share that *polling* allows."""
     return pause * (1.0 + rng.uniform(-polling.jitter, polling.jitter))
-
-
-class Action(enum.Enum):
-    """What can be asked of a task."""
-
-    RETRY = "retry"
-    CANCEL = "cancel"
-
-
-def why_not(action: Action, task: Task) -> str | None:
-    """Why *action* makes no sense for *task* as it was seen, or None. What is unknown is for the server."""
-    shown = inert(task.raw_status or "no status", limit=40)
-    if action is Action.CANCEL:
-        if task.is_ended:
-            return f"it has ended ({shown})"
-        return "SDDC Manager says that it can't be cancelled" if task.is_cancellable is False else None
-    if not task.failed and task.status is not Status.UNKNOWN:
-        return f"it has not failed ({shown})"
-    return "SDDC Manager says that it can't be retried" if task.is_retryable is False else None
-
-
-class Applied(enum.Enum):
-    """What a look at the task says about a write whose answer was lost."""
-
-    YES = "yes"
-    NO = "no"
-    NOT_YET = "not yet"
-    CANNOT_TELL = "cannot tell"
-
-
-def judge_lost(action: Action, before: Task | None, after: Task | None) -> Applied:
-    """Whether a lost write was applied, from the task before it and now.
-
-    Args:
-        before: the task as it was seen before the write, or None when it never was.
-        after: the task now, or None when it is gone (404).
-
-    Returns:
-        NOT_YET where a later look may tell more: after a retry the old ``Failed`` shows for a while,
-        and a task being cancelled still runs.
-    """
-    if action is Action.CANCEL:
-        if after is None:
-            # Some releases remove the record of a cancelled task.
-            return Applied.YES if before is not None else Applied.CANNOT_TELL
-        if after.status in (Status.CANCELLED, Status.USER_CANCELLED):
-            already = before is not None and before.status is after.status
-            return Applied.CANNOT_TELL if already else Applied.YES
-        return Applied.CANNOT_TELL if after.is_ended else Applied.NOT_YET
-    if after is None:
-        return Applied.CANNOT_TELL
-    if before is None or not before.failed:
-        # It may have been running before anyone asked.
-        return Applied.NOT_YET if after.failed else Applied.CANNOT_TELL
-    if after.status is Status.UNKNOWN:
-        return Applied.NOT_YET
-    if not after.failed:
-        # A failed task runs or succeeds only after a retry; cancelled or skipped tells nothing of ours.
-        return Applied.YES if after.succeeded or not after.is_ended else Applied.CANNOT_TELL
-    # Failed both times: the old failure still showing, or a new one. Only a new one looks different.
-    return Applied.NOT_YET if _same_run(before, after) else Applied.YES
-
-
-def _same_run(before: Task, after: Task) -> bool:
-    return (
-        before.completion_timestamp == after.completion_timestamp
-        and before.sub_tasks == after.sub_tasks
-        and before.errors == after.errors
-    )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vcf_tasks_async.address import Tls, checked_id, parse_address
 from vcf_tasks_async.api import checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
-from vcf_tasks_async.bulk import BulkRun, Targets
+from vcf_tasks_async.bulk import BulkRun, Options
 from vcf_tasks_async.errors import OutcomeUnknownError, UsageError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.journal import Journal
+from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.outcomes import Outcome, Result
-from vcf_tasks_async.policy import Action, Policy
+from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.stream import TaskStream
+from vcf_tasks_async.targets import Targets
 from vcf_tasks_async.wiring import Plan, Wiring
 
 if TYPE_CHECKING:
@@ -267,48 +272,101 @@ class TaskSession:
         outcome = await self._opened().writer.perform(action, checked_id(task_id))
         _raise_unless_accepted(outcome)
 
-    def retry_many(self, targets: Targets, *, concurrency: int | None = None, force: bool = False) -> BulkRun:
+    def retry_many(
+        self,
+        targets: Targets,
+        *,
+        concurrency: int | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        rate: float | None = None,
+        stop_after: float | None = None,
+        deadline: float | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        summary: bool = False,
+    ) -> BulkRun:
         """Retry many tasks, at most *concurrency* at once, with one `Outcome` for each.
 
         Args:
             targets: tasks or task ids, from any iterable, sync or async; ``session.stream(…)`` is one.
-                Of tasks, those that have not failed or that can't be retried are skipped.
+                Of tasks, those that have not failed or that can't be retried are skipped. An async
+                generator is closed when the run ends.
             concurrency: requests in flight at most; the session's own bound holds as well.
             force: skip none.
+            dry_run: send nothing; each outcome says what would be done.
+            rate: requests a second at most.
+            stop_after: end the run after so many failures in a row (a whole number), or when so large a
+                share has failed (such as 0.2, once 20 are known).
+            deadline: seconds for the whole run.
+            journal: path of a file that remembers the run. Call again with the same file after a run was
+                killed: what was accepted is not sent again, and what may have been is looked at first.
+            summary: keep counts of all, but only the first 1,000 outcomes that went wrong.
 
         Returns:
             a run that does nothing yet: await it for its `BulkReport`, or use ``async with`` for the
             outcomes as they come. Failures are outcomes, not exceptions; what the source of targets
-            raises comes out.
+            raises comes out, with the report so far as its ``report``.
 
         Raises:
-            UsageError: *targets* is no iterable, or *concurrency* no number above 0.
+            UsageError: an argument that can't be meant, or a journal that is not this run's.
 
         Example:
             >>> failed = session.stream(TaskFilter(status=Status.FAILED))
             >>> report = await session.retry_many(failed, concurrency=16)
             >>> report.raise_for_failures()
         """
-        return self._many(Action.RETRY, targets, concurrency, force)
+        return self._many(
+            Action.RETRY, targets, concurrency, journal,
+            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
+            summary=summary,
+        )  # fmt: skip
 
     def cancel_many(
-        self, targets: Targets, *, concurrency: int | None = None, force: bool = False
+        self,
+        targets: Targets,
+        *,
+        concurrency: int | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        rate: float | None = None,
+        stop_after: float | None = None,
+        deadline: float | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        summary: bool = False,
     ) -> BulkRun:
         """Cancel many tasks, at most *concurrency* at once, with one `Outcome` for each.
 
-        As `retry_many`. Of tasks, those that have ended or that can't be cancelled are skipped.
+        Takes what `retry_many` takes. Of tasks, those that have ended or that can't be cancelled are
+        skipped.
 
         Example:
             >>> report = await session.cancel_many(["16ab8935-805b-4edf-aace-72c98134f667"])
             >>> report.counts
             Counter({<Result.ACCEPTED: 'accepted'>: 1})
         """
-        return self._many(Action.CANCEL, targets, concurrency, force)
+        return self._many(
+            Action.CANCEL, targets, concurrency, journal,
+            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
+            summary=summary,
+        )  # fmt: skip
 
-    def _many(self, action: Action, targets: Targets, concurrency: int | None, force: bool) -> BulkRun:
+    def _many(
+        self,
+        action: Action,
+        targets: Targets,
+        concurrency: int | None,
+        journal: str | os.PathLike[str] | None,
+        **how: Any,
+    ) -> BulkRun:
         wiring = self._opened()
-        workers = self._plan.concurrency if concurrency is None else _count("concurrency", concurrency)
-        return BulkRun(action, targets, wiring.writer.perform, wiring.spawn, concurrency=workers, force=force)
+        if how["deadline"] is not None:
+            how["deadline"] = _seconds("deadline", how["deadline"])
+        options = Options(
+            self._plan.concurrency if concurrency is None else _count("concurrency", concurrency),
+            open_journal=None if journal is None else partial(Journal, journal, self.manager, action),
+            **how,
+        )
+        return BulkRun(action, targets, wiring.writer, wiring.spawn, options)
 
 
 def _raise_unless_accepted(outcome: Outcome) -> None:
@@ -325,6 +383,12 @@ def _filter(where: object) -> TaskFilter | None:
     if where is None or isinstance(where, TaskFilter):
         return where
     raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")
+
+
+def _seconds(what: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError(f"{what} takes seconds above 0, not {value!r}")
+    return value
 
 
 def _count(what: str, value: object) -> int:

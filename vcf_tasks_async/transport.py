@@ -276,7 +276,7 @@ class Transport:
 
     def _pause(self, call: Call[T], failure: Failure, attempt: int, ends: float) -> float | None:
         """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
-        if not may_repeat(failure, safe=call.safe):
+        if not call.repeat or not may_repeat(failure, safe=call.safe):
             return None
         pause = delay_before(attempt, failure, self._policy, rng=self._rng)
         if pause is None or asyncio.get_running_loop().time() + pause >= ends:

@@ -15,7 +15,8 @@ from vcf_tasks_async.api import Api
 from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.calls import Call
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.policy import Action, Policy
+from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.tokens import Tokens
 from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
 from vcf_tasks_async.writes import Writer
@@ -65,7 +66,7 @@ class Wiring:
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._transport, self._tokens)
         sends = {Action.RETRY: self.api.retry, Action.CANCEL: self.api.cancel}
-        self.writer = Writer(sends, self.api.get, grace=plan.policy.grace)
+        self.writer = Writer(sends, self.api.get, self.api.is_credential_task, grace=plan.policy.grace)
 
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:

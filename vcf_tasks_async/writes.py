@@ -1,26 +1,30 @@
 """One write to one task, at most once, and what came of it.
 
 A write whose answer was lost is never sent again: the task is looked at until it tells, or until the
-time is over in which the old status may still show. The judgement is `policy`'s.
+time is over in which the old status may still show. The judgement is `judgement`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
+
+import attrs
 
 from vcf_tasks_async.errors import (
     ApiError,
     NotSentError,
     OutcomeUnknownError,
+    TaskConflict,
     TaskNotFound,
     UsageError,
     VcfTasksError,
 )
+from vcf_tasks_async.judgement import Action, Applied, Sighting, judge_lost
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
-from vcf_tasks_async.policy import Action, Applied, judge_lost
 from vcf_tasks_async.text import inert
 
 # Seconds before the first look at a task whose answer was lost; each pause is twice the one before.
@@ -38,31 +42,53 @@ Send = Callable[[str, Proceed], Awaitable[_Sent]]
 Look = Callable[[str], Awaitable[Task]]
 
 
+@attrs.frozen
+class Lost:
+    """A write that went out and was never heard of."""
+
+    error: OutcomeUnknownError
+    started: float
+
+
 class Writer:
     """Sends retries and cancellations, and finds out what became of them.
 
     Args:
         sends: how each action is sent.
         look: reads one task.
+        is_credential_task: whether the task is one that only the credentials calls can retry.
         grace: seconds for which the old status may show after a write was accepted.
     """
 
-    def __init__(self, sends: Mapping[Action, Send], look: Look, *, grace: float) -> None:
+    def __init__(
+        self,
+        sends: Mapping[Action, Send],
+        look: Look,
+        is_credential_task: Callable[[str], Awaitable[bool]],
+        *,
+        grace: float,
+    ) -> None:
         self._sends = sends
         self._look = look
+        self._is_credential_task = is_credential_task
         self._grace = grace
 
-    async def perform(
-        self, action: Action, task_id: str, before: Task | None = None, proceed: Proceed = lambda: True
-    ) -> Outcome:
+    async def perform(self, action: Action, task_id: str) -> Outcome:
         """Do *action* to one task and say how it ended.
-
-        Args:
-            before: the task as it was last seen; without it, less can be told after a lost answer.
-            proceed: asked right before it is sent; False makes it a NOT_SENT.
 
         Raises:
             UsageError: not a task id, or the session is closed. All else is in the outcome.
+        """
+        sent = await self.send(action, task_id, lambda: True)
+        return await self.settle(action, task_id, None, sent) if isinstance(sent, Lost) else sent
+
+    async def send(self, action: Action, task_id: str, proceed: Proceed) -> Outcome | Lost:
+        """Send it, and say how it ended unless the answer was lost.
+
+        Args:
+            action: what to do.
+            task_id: to which task.
+            proceed: asked right before it is sent; False makes it a NOT_SENT.
         """
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -71,8 +97,7 @@ class Writer:
         try:
             result, attempts = Result.ACCEPTED, (await self._sends[action](task_id, proceed)).attempts
         except OutcomeUnknownError as error:
-            result, reason = await self._settle(action, task_id, before)
-            kept, attempts = None if result is Result.ACCEPTED else error, error.attempts
+            return Lost(error, started)
         except UsageError:
             raise
         except VcfTasksError as error:
@@ -81,30 +106,80 @@ class Writer:
             refused = isinstance(error, ApiError) and (error.path or "").endswith(f"/{task_id}")
             result, reason, kept = Result.REJECTED if refused else Result.NOT_SENT, str(error), error
             attempts = getattr(error, "attempts", 0) if refused or isinstance(error, NotSentError) else 0
+        if (
+            action is Action.RETRY
+            and isinstance(kept, TaskConflict)
+            and await self._is_credential_task(task_id)
+        ):
+            reason = (
+                "it is a credential task: SDDC Manager retries those only through"
+                f" PATCH /v1/credentials/tasks/{task_id}, with the credentials to set"
+            )
         return Outcome(task_id, action, result, reason, kept, attempts, clock() - started)
 
-    async def _settle(self, action: Action, task_id: str, before: Task | None) -> tuple[Result, str]:
-        """Look at the task until it tells what became of the write."""
+    async def settle(self, action: Action, task_id: str, before: Sighting | None, lost: Lost) -> Outcome:
+        """Look at the task until it tells what became of a lost write.
+
+        Args:
+            action: what was asked.
+            task_id: of which task.
+            before: how the task looked before; without it, less can be told.
+            lost: the write.
+        """
         clock = asyncio.get_running_loop().time
         ends = clock() + self._grace
         pause = _FIRST_LOOK
         while True:
             await asyncio.sleep(pause)
-            after: Task | None = None
-            try:
-                after = await self._look(task_id)
-            except TaskNotFound:
-                verdict, seen = judge_lost(action, before, None), "the task is gone"
-            except VcfTasksError as error:
-                verdict, seen = Applied.NOT_YET, f"the task can't be looked at: {error}"
-            else:
-                verdict = judge_lost(action, before, after)
-                seen = f"the task shows {inert(after.raw_status or 'no status', limit=40)!r}"
-            if verdict is Applied.YES:
-                return Result.ACCEPTED, f"the answer was lost; {seen}, so it was taken"
+            verdict, seen = await self._judge(action, task_id, before)
             pause = min(_LONGEST_PAUSE, 2 * pause)
-            if verdict is Applied.CANNOT_TELL or clock() + pause > ends:
-                return (
-                    Result.UNKNOWN,
-                    f"the answer was lost; {seen}, which does not tell whether it was taken",
-                )
+            if verdict in (Applied.YES, Applied.CANNOT_TELL) or clock() + pause > ends:
+                break
+        taken = verdict is Applied.YES
+        moral = "so it was taken" if taken else "which does not tell whether it was taken"
+        return Outcome(
+            task_id,
+            action,
+            Result.ACCEPTED if taken else Result.UNKNOWN,
+            f"the answer was lost; {seen}, {moral}",
+            None if taken else lost.error,
+            lost.error.attempts,
+            clock() - lost.started,
+        )
+
+    async def resume(
+        self, action: Action, task_id: str, before: Sighting | None, at: float
+    ) -> Outcome | None:
+        """What became of a write that a killed run may have sent; None when it provably was not taken.
+
+        Args:
+            action: what was to be asked.
+            task_id: of which task.
+            before: how the task looked before.
+            at: wall-clock seconds of the intent. Until the grace is over, the old status proves nothing.
+        """
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        verdict, seen = await self._judge(action, task_id, before)
+        if verdict in (Applied.NOT_YET, Applied.NO_LOOK):
+            # Bounded, whatever the wall clock did since.
+            await asyncio.sleep(max(0.0, min(self._grace, at + self._grace - time.time())))
+            verdict, seen = await self._judge(action, task_id, before)
+        if verdict is Applied.NOT_YET and before is not None:
+            return None
+        taken = verdict is Applied.YES
+        moral = "so it was taken" if taken else "which does not tell whether it was taken"
+        reason = f"an earlier run may have sent it; {seen}, {moral}"
+        result = Result.ACCEPTED if taken else Result.UNKNOWN
+        return Outcome(task_id, action, result, reason, elapsed=clock() - started)
+
+    async def _judge(self, action: Action, task_id: str, before: Sighting | None) -> tuple[Applied, str]:
+        """One look at the task: the verdict, and what was seen, in words."""
+        try:
+            after = await self._look(task_id)
+        except TaskNotFound:
+            return judge_lost(action, before, None), "the task is gone"
+        except VcfTasksError as error:
+            return Applied.NO_LOOK, f"the task can't be looked at ({error})"
+        shown = inert(after.raw_status or "no status", limit=40)
+        return judge_lost(action, before, after), f"the task shows {shown!r}"

@@ -20,6 +20,7 @@ from vcf_tasks_async import (
     TaskConflict,
     UsageError,
 )
+from vcf_tasks_async.bulk import Options
 
 
 class Performer:
@@ -32,7 +33,7 @@ class Performer:
         self.in_flight = self.most_in_flight = 0
         self.hold: asyncio.Event | None = None
 
-    async def __call__(self, action, task_id, before, proceed):
+    async def send(self, action, task_id, proceed):
         if not proceed():
             error = NotSentError("the run was ended")
             return Outcome(task_id, action, Result.NOT_SENT, str(error), error)
@@ -57,8 +58,8 @@ class Performer:
         task.add_done_callback(self.running.discard)
         return task
 
-    def run(self, targets, *, concurrency=4, force=False, action=Action.RETRY) -> BulkRun:
-        return BulkRun(action, targets, self, self.spawn, concurrency=concurrency, force=force)
+    def run(self, targets, *, concurrency=4, action=Action.RETRY, **how) -> BulkRun:
+        return BulkRun(action, targets, self, self.spawn, Options(concurrency, **how))
 
 
 def failed(task_id: str, **fields) -> Task:
@@ -218,7 +219,7 @@ async def test_a_slow_reader_holds_the_writes_back():
 
 async def test_an_endless_source_can_be_left():
     performer = Performer()
-    run = performer.run((f"t{i}" for i in itertools.count()))
+    run = performer.run(f"t{i}" for i in itertools.count())
     async with run as outcomes:
         async for outcome in outcomes:
             if outcome.task_id == "t50":
@@ -310,7 +311,7 @@ async def test_outcomes_outside_async_with_are_refused():
 
 async def test_raise_for_failures_names_what_failed():
     report = await Performer().run(["a", "no-1", "no-2"])
-    with pytest.raises(BulkFailures, match="2 of 3 targets failed") as caught:
+    with pytest.raises(BulkFailures, match="1 accepted, 2 rejected; the first that failed, no-") as caught:
         report.raise_for_failures()
     assert caught.value.report is report
     document = report.to_json()
@@ -320,7 +321,7 @@ async def test_raise_for_failures_names_what_failed():
 
 async def test_a_bug_in_a_write_is_not_swallowed():
     class Buggy(Performer):
-        async def __call__(self, action, task_id, before, proceed):
+        async def send(self, action, task_id, proceed):
             raise ZeroDivisionError
 
     performer = Buggy()

@@ -1,0 +1,78 @@
+"""What slows a bulk run down or ends it: a rate, and a rule for when enough has gone wrong. No await."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.outcomes import Result
+
+# Results from which a share means something: one failure of one is no hundred per cent.
+_SAMPLE: Final = 20
+_BAD: Final = frozenset({Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN})
+
+
+class Pace:
+    """Turns at a rate: each caller gets the moment of its own.
+
+    Args:
+        rate: turns a second; None for no limit.
+
+    Example:
+        >>> pace = Pace(10)
+        >>> pace.turn(now=0.0), pace.turn(now=0.0), pace.turn(now=5.0)
+        (0.0, 0.1, 5.0)
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0):
+            raise UsageError(f"rate is a number of requests a second, above 0, not {rate!r}")
+        self._gap = 0.0 if rate is None else 1.0 / rate
+        self._next = 0.0
+
+    def turn(self, now: float) -> float:
+        """The moment at which the caller may go ahead. Turns that nobody took don't add up."""
+        moment = max(now, self._next)
+        self._next = moment + self._gap
+        return moment
+
+
+class StopRule:
+    """Ends a run in which too much goes wrong.
+
+    Args:
+        stop_after: a whole number of targets that were rejected, not sent or are unknown in a row; or a
+            share of all, such as 0.2, once 20 are known; None never ends it.
+
+    Example:
+        >>> rule = StopRule(2)
+        >>> rule.feed(Result.REJECTED), rule.feed(Result.UNKNOWN)
+        (None, '2 targets in a row failed')
+    """
+
+    def __init__(self, stop_after: float | None) -> None:
+        self._in_a_row: int | None = None
+        self._share: float | None = None
+        if isinstance(stop_after, int) and not isinstance(stop_after, bool) and stop_after >= 1:
+            self._in_a_row = stop_after
+        elif isinstance(stop_after, float) and 0 < stop_after < 1:
+            self._share = stop_after
+        elif stop_after is not None:
+            raise UsageError(
+                f"stop_after is a number of failures in a row (5) or a share of all (0.2), not {stop_after!r}"
+            )
+        self._row = self._bad = self._known = 0
+
+    def feed(self, result: Result) -> str | None:
+        """One more result; why the run is to end, or None."""
+        if result is Result.SKIPPED:
+            return None
+        bad = result in _BAD
+        self._known += 1
+        self._bad += bad
+        self._row = self._row + 1 if bad else 0
+        if self._in_a_row is not None and self._row >= self._in_a_row:
+            return f"{self._row} targets in a row failed"
+        if self._share is not None and self._known >= _SAMPLE and self._bad >= self._share * self._known:
+            return f"{self._bad} of {self._known} targets failed"
+        return None

@@ -1,0 +1,205 @@
+"""The memory of a bulk run on disk, so that a killed run goes on where it was.
+
+JSON Lines: a head, then an intent before each write leaves and an outcome when it is known. A line is
+with the operating system before the write goes out, so that killing the process loses nothing; against
+a power cut it is synced to the disk at a fair pace. What is not ours, or broken anywhere but in its last
+line, is never written to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO, Any, Final
+
+import attrs
+
+from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.idset import IdSet
+from vcf_tasks_async.judgement import Action, Sighting
+from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.text import inert
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no flock; two runs on one journal are not caught there
+    fcntl = None  # type: ignore[assignment]
+
+_VERSION: Final = 1
+# Seconds between two syncs to the disk.
+_SYNC_EVERY: Final = 1.0
+
+
+@attrs.frozen
+class Earlier:
+    """What an earlier run noted of a target.
+
+    Attributes:
+        result: how it ended there; None for a write that may have gone out and was never heard of.
+        reason: why, as noted.
+        before: how the task looked before the write.
+        at: wall-clock seconds of the intent.
+    """
+
+    result: Result | None
+    reason: str | None = None
+    before: Sighting | None = None
+    at: float = 0.0
+
+
+class Journal:
+    """An open journal. `open` reads and locks it; every note is one line.
+
+    Args:
+        path: the file; made when it is not there.
+        manager: the SDDC Manager it belongs to.
+        action: what the run does.
+
+    Raises:
+        UsageError: the file is something else, belongs to another run, is in use, or is broken.
+        OSError: it can't be read or written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], manager: str, action: Action) -> None:
+        self._path = Path(path)
+        self._accepted = IdSet()
+        self._earlier: dict[str, Earlier] = {}
+        self._synced = time.monotonic()
+        self._file: IO[bytes] = self._path.open("a+b")
+        try:
+            self._lock()
+            head = {
+                "journal": "vcf-tasks-async",
+                "version": _VERSION,
+                "manager": manager,
+                "action": action.value,
+            }
+            if not self._load(head):
+                self._note(head)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def earlier(self, task_id: str) -> Earlier | None:
+        """What an earlier run noted of *task_id*; None when it did not come to it."""
+        if task_id in self._accepted:
+            return Earlier(Result.ACCEPTED)
+        return self._earlier.get(task_id)
+
+    def intent(self, task_id: str, before: Sighting | None) -> None:
+        """The write is about to leave."""
+        seen = {} if before is None else {"status": before.status.value, "mark": before.mark}
+        self._note({"intent": task_id, "at": round(time.time(), 3), **seen})
+
+    def outcome(self, outcome: Outcome) -> None:
+        """What came of it."""
+        self._note({"outcome": outcome.task_id, "result": outcome.result.value, "reason": outcome.reason})
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for `sync`."""
+        return time.monotonic() - self._synced >= _SYNC_EVERY
+
+    def sync(self) -> None:
+        """Bring what was noted to the disk. Blocks: call it from a worker thread."""
+        self._synced = time.monotonic()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Sync and close. Blocks: call it from a worker thread."""
+        try:
+            self.sync()
+        finally:
+            self._file.close()
+
+    def _note(self, line: dict[str, Any]) -> None:
+        self._file.write(_line(line))
+        self._file.flush()
+
+    def _lock(self) -> None:
+        if fcntl is None:  # pragma: no cover - see above
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"the journal {self._path} is in use by another run: wait for it, or take another file"
+            ) from None
+
+    # --- reading what is there -------------------------------------------------------------------------
+
+    def _load(self, head: dict[str, Any]) -> bool:
+        """Read the notes of earlier runs; False when the file is empty."""
+        self._file.seek(0)
+        good = 0
+        for number, raw in enumerate(self._file, 1):
+            note = _parsed(raw)
+            whole = raw.endswith(b"\n")
+            if number == 1:
+                if note is None and not whole and _line(head).startswith(raw):
+                    break  # killed while it wrote its very first line
+                self._check_head(note, head)
+            elif note is None or not whole:
+                if whole:
+                    raise UsageError(
+                        f"the journal {self._path} is broken in line {number}: it was left as it is;"
+                        " repair it, or take another file"
+                    )
+                break  # the last line of a run that was killed while it wrote
+            else:
+                self._take(note)
+            good += len(raw)
+        self._file.truncate(good)
+        self._file.seek(0, os.SEEK_END)
+        return good > 0
+
+    def _check_head(self, note: dict[str, Any] | None, head: dict[str, Any]) -> None:
+        if note is None or note.get("journal") != head["journal"]:
+            raise UsageError(
+                f"{self._path} is no journal of a bulk run: it was left as it is; take another file"
+            )
+        if note.get("version") != _VERSION:
+            raise UsageError(f"the journal {self._path} was written by another release of vcf_tasks_async")
+        mine = (note.get("action"), note.get("manager"))
+        if mine != (head["action"], head["manager"]):
+            raise UsageError(
+                f"the journal {self._path} is of another run ({inert(str(mine[0]), limit=20)} at"
+                f" {inert(str(mine[1]), limit=80)}): take another file"
+            )
+
+    def _take(self, note: dict[str, Any]) -> None:
+        if "intent" in note:
+            task_id, result, reason = note["intent"], None, None
+        else:
+            task_id, result, reason = note.get("outcome"), Result(note["result"]), note.get("reason")
+        if not isinstance(task_id, str):
+            return
+        if result is Result.ACCEPTED:
+            self._accepted.add(task_id)
+            self._earlier.pop(task_id, None)
+            return
+        before = Sighting(Status(note["status"]), note["mark"]) if "mark" in note else None
+        if before is None and task_id in self._earlier:
+            # An outcome stands for the intent before it.
+            before = self._earlier[task_id].before
+        self._earlier[task_id] = Earlier(result, reason, before, note.get("at", 0.0))
+
+
+def _line(note: dict[str, Any]) -> bytes:
+    return json.dumps(note, separators=(",", ":")).encode() + b"\n"
+
+
+def _parsed(raw: bytes) -> dict[str, Any] | None:
+    """The note in a line, or None when it holds none."""
+    try:
+        note = json.loads(raw)
+        if "outcome" in note:
+            Result(note["result"])
+        if "mark" in note:
+            Status(note["status"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return note if isinstance(note, dict) and note.keys() & {"journal", "intent", "outcome"} else None

@@ -1,0 +1,100 @@
+"""Pure decisions about one task: whether an action makes sense for it, and what a lost one came to."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+
+import attrs
+
+from vcf_tasks_async.models import Task
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.text import inert
+
+
+class Action(enum.Enum):
+    """What can be asked of a task."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+
+def why_not(action: Action, task: Task) -> str | None:
+    """Why *action* makes no sense for *task* as it was seen, or None. What is unknown is for the server."""
+    shown = inert(task.raw_status or "no status", limit=40)
+    if action is Action.CANCEL:
+        if task.is_ended:
+            return f"it has ended ({shown})"
+        return "SDDC Manager says that it can't be cancelled" if task.is_cancellable is False else None
+    if not task.failed and task.status is not Status.UNKNOWN:
+        return f"it has not failed ({shown})"
+    return "SDDC Manager says that it can't be retried" if task.is_retryable is False else None
+
+
+class Applied(enum.Enum):
+    """What a look at the task says about a write whose answer was lost."""
+
+    YES = "yes"
+    NOT_YET = "not yet"
+    NO_LOOK = "no look"
+    CANNOT_TELL = "cannot tell"
+
+
+@attrs.frozen
+class Sighting:
+    """A task as it was seen at one moment, in the terms that tell one run of it from another.
+
+    Attributes:
+        status: its status, normalised.
+        mark: digest of what a new run would change: completion time, subtasks, errors.
+
+    Example:
+        >>> task = Task(id="a758", raw_status="Failed")
+        >>> Sighting.of(task) == Sighting.of(task)
+        True
+    """
+
+    status: Status
+    mark: str
+
+    @classmethod
+    def of(cls, task: Task) -> Sighting:
+        """How *task* looks."""
+        document = task.to_json()
+        run = [document.get(key) for key in ("completionTimestamp", "subTasks", "errors")]
+        text = json.dumps(run, sort_keys=True)
+        return cls(task.status, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+
+
+def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> Applied:
+    """Whether a lost write was applied, from the task before it and now.
+
+    Args:
+        before: how the task looked before the write, or None when it was not seen.
+        after: the task now, or None when it is gone (404).
+
+    Returns:
+        NOT_YET where a later look may tell more: after a retry the old ``Failed`` shows for a while,
+        and a task being cancelled still runs.
+    """
+    if action is Action.CANCEL:
+        if after is None:
+            # Some releases remove the record of a cancelled task.
+            return Applied.YES if before is not None else Applied.CANNOT_TELL
+        if after.status in (Status.CANCELLED, Status.USER_CANCELLED):
+            already = before is None or before.status is after.status
+            return Applied.CANNOT_TELL if already else Applied.YES
+        return Applied.CANNOT_TELL if after.is_ended else Applied.NOT_YET
+    if after is None:
+        return Applied.CANNOT_TELL
+    if before is None or not before.status.failed:
+        # It may have been running before anyone asked.
+        return Applied.NOT_YET if after.failed else Applied.CANNOT_TELL
+    if after.status is Status.UNKNOWN:
+        return Applied.NOT_YET
+    if not after.failed:
+        # A failed task runs or succeeds only after a retry; cancelled or skipped tells nothing of ours.
+        return Applied.YES if after.succeeded or not after.is_ended else Applied.CANNOT_TELL
+    # Failed both times: the old failure still showing, or a new one. Only a new one looks different.
+    return Applied.NOT_YET if Sighting.of(after) == before else Applied.YES
