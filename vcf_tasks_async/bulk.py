@@ -93,6 +93,7 @@ class BulkRun(AsyncIterator[Outcome]):
         self._unread: deque[Outcome] = deque()
         self._has_reader = False
         self._syncing = False
+        self._timers: list[asyncio.TimerHandle] = []
         self._arrived = anyio.Event()
         self._room = anyio.Event()
 
@@ -138,11 +139,12 @@ class BulkRun(AsyncIterator[Outcome]):
         if not self._ended:
             self._stop("it was left before its end")
         try:
-            await asyncio.wait((self._engine,))
+            # The engine ends by itself within its grace.
+            await asyncio.wait((self._engine,))  # noqa: ASYNC102
         finally:
             # Also when this very wait is cancelled: nothing is left running either way.
             self._engine.cancel()
-            await asyncio.wait((self._engine,))
+            await asyncio.wait((self._engine,))  # noqa: ASYNC102
         if not self._engine.cancelled():
             self._engine.result()
 
@@ -174,20 +176,20 @@ class BulkRun(AsyncIterator[Outcome]):
         for scope in self._follows:
             scope.cancel()
         if self._engine is not None:
-            asyncio.get_running_loop().call_later(_GRACE, self._engine.cancel)
+            self._timers.append(asyncio.get_running_loop().call_later(_GRACE, self._engine.cancel))
 
     # --- the work -----------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         started = monotonic()
         options = self._options
-        timer = None
+        loop = asyncio.get_running_loop()
         try:
             if options.open_journal is not None:
                 self._dispatch.journal = await anyio.to_thread.run_sync(options.open_journal)
             if options.deadline is not None:
                 why = f"its deadline of {options.deadline:g} s passed"
-                timer = asyncio.get_running_loop().call_later(options.deadline, self._stop, why)
+                self._timers.append(loop.call_later(options.deadline, self._stop, why))
             async with anyio.create_task_group() as group:
                 for _ in range(options.concurrency):
                     group.start_soon(self._work, group)
@@ -197,9 +199,9 @@ class BulkRun(AsyncIterator[Outcome]):
             self._stop("it was cancelled")
             raise
         finally:
-            if timer is not None:
+            for timer in self._timers:
                 timer.cancel()
-            await self._wind_up()
+            await self._wind_up()  # noqa: ASYNC102 - shields what it awaits
             self.report.elapsed = monotonic() - started
 
     async def _wind_up(self) -> None:

@@ -19,7 +19,6 @@ from vcf_tasks_async.journal import Earlier, Journal
 from vcf_tasks_async.judgement import Action, Sighting, why_not
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
-from vcf_tasks_async.text import inert
 from vcf_tasks_async.writes import Lost, Proceed
 
 # Follows an accepted task to its end: its id, and the task as it was before.
@@ -93,9 +92,7 @@ class Dispatch:
         try:
             checked_id(task_id)
         except UsageError as error:
-            return attrs.evolve(
-                self._outcome(inert(task_id, limit=128), Result.SKIPPED, str(error)), error=error
-            )
+            return attrs.evolve(self._outcome(task_id, Result.SKIPPED, str(error)), error=error)
         reason = why_not(self._action, task) if task is not None and not self._force else None
         if reason is None and self._dry_run:
             reason = f"dry run: its {self._action.value} would be sent"
@@ -157,7 +154,7 @@ class Dispatch:
 
     def not_sent(self, task_id: str) -> Outcome:
         """The outcome of a target that the run did not come to."""
-        return self._outcome(inert(task_id, limit=128), Result.NOT_SENT, "the run ended before its turn")
+        return self._outcome(task_id, Result.NOT_SENT, "the run ended before its turn")
 
     def _outcome(self, task_id: str, result: Result, reason: str) -> Outcome:
         return Outcome(task_id, self._action, result, reason)

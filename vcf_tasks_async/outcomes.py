@@ -39,7 +39,7 @@ class Outcome:
     """What became of one target.
 
     Attributes:
-        task_id: the target.
+        task_id: the target, to the letter; `inert` makes it fit for a terminal.
         action: what was asked of it.
         result: how it ended.
         reason: why, in one line, where the result needs one.
@@ -169,8 +169,9 @@ class BulkReport:
         """
         first = next((outcome for outcome in self.outcomes if outcome.failed), None)
         if first is not None:
+            name = inert(first.task_id, limit=128)
             raise BulkFailures(
-                f"{self._headline()}; the first that failed, {first.task_id}: {first.reason}", report=self
+                f"{self._headline()}; the first that failed, {name}: {first.reason}", report=self
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import Task, TaskPage, parse_timestamp
 
 # Up to this many pages, overlaps cost no more than looking at the first and the last again.
@@ -263,7 +264,7 @@ class Listing:
     def __init__(self, size: int, *, volatile: bool = False) -> None:
         self._size = size
         self._volatile = volatile
-        self._seen: set[str] = set()
+        self._seen = IdSet()
         self._asked: deque[tuple[_Sweep | None, int]] = deque()
         self._sweep: _Sweep | None = None
         self._grid: _Grid | None = None
@@ -294,11 +295,7 @@ class Listing:
     def feed(self, page: TaskPage) -> list[Task]:
         """Take the answer to the oldest open request; returns the tasks not seen before, in order."""
         sweep, offset = self._asked.popleft()
-        fresh = []
-        for task in page.elements:
-            if task.id not in self._seen:
-                self._seen.add(task.id)
-                fresh.append(task)
+        fresh = [task for task in page.elements if self._seen.add(task.id)]
         self._found += len(fresh)
         metadata = page.page_metadata
         total = metadata.total_elements if metadata else None

@@ -6,6 +6,7 @@ Plain values without any HTTP library, so that routes can be read and tested as 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,22 +18,22 @@ Raw = dict[str, Any]
 decode: Callable[[bytes], Any]
 _fast: Callable[[Any], bytes] | None
 try:
-    import orjson
-
-    decode, _fast = orjson.loads, orjson.dumps
+    # Optional, and by name: type checkers run where it is not installed.
+    _orjson = import_module("orjson")
+    decode, _fast = _orjson.loads, _orjson.dumps
 except ImportError:
     decode, _fast = json.loads, None
 
 
 def encode(value: Any) -> bytes:
     """*value* as compact UTF-8 JSON, the same bytes with orjson and without."""
-    if _fast is not None:
-        try:
+    try:
+        if _fast is not None:
             return _fast(value)
-        except TypeError:
-            # A fixture may hold what orjson refuses: integers over 64 bits, halves of surrogate pairs.
-            return json.dumps(value, separators=(",", ":")).encode()
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    except (TypeError, UnicodeEncodeError):
+        # A fixture may hold integers over 64 bits, which orjson refuses, or halves of surrogate pairs.
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 JSON = "application/json"

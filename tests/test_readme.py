@@ -1,0 +1,165 @@
+"""README.md tells the truth: its code runs, its commands work, and the demo shows what it says.
+
+All Python runs as it stands, against a simulator that speaks TLS. Only three things are put in place of
+README's own: the host's name, the CA file and the fingerprint; and `session` is there for the pieces which
+stand inside the first block's `async with`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import logging
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from vcf_tasks_async import PasswordAuth, TaskSession, Tls
+from vcf_tasks_async.cli.app import vcf_tasks
+from vcf_tasks_async.testing import SddcManagerSimulator
+
+README = Path(__file__).parents[1] / "README.md"
+HOST, CA_FILE, FINGERPRINT = "sfo-vcf01.rainpole.io", "/etc/ssl/rainpole-ca.pem", "B5:0C:1F:6A:…:9E"
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+    line: int
+
+    def compiled(self, replacements: dict[str, str]) -> Any:
+        text = self.text
+        for old, new in replacements.items():
+            text = text.replace(old, new)
+        # Blank lines in front, so that a traceback names README's own line.
+        source = "\n" * (self.line - 1) + text
+        return compile(source, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def _blocks() -> Iterator[Block]:
+    text = README.read_text("utf-8")
+    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        yield Block(found[1], found[2], text.count("\n", 0, found.start()) + 2)
+
+
+BLOCKS = list(_blocks())
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+TESTS = [block for block in PYTHON if "def test_" in block.text]
+SHELL = [block.text.strip() for block in BLOCKS if block.language == "sh"]
+[SHOWN] = [block for block in BLOCKS if block.language == "text"]
+
+
+@pytest.fixture
+def sddc(monkeypatch: pytest.MonkeyPatch) -> Iterator[SddcManagerSimulator]:
+    with SddcManagerSimulator(tasks=120, failed=0.3, tls=True).in_thread() as running:
+        monkeypatch.setenv("VCF_PASSWORD", running.password)
+        # What the system's authorities know is not README's affair.
+        monkeypatch.setenv("SSL_CERT_FILE", running.ca_file)
+        yield running
+
+
+def test_every_python_block_runs(
+    sddc: SddcManagerSimulator, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    host = sddc.url.removeprefix("https://")
+    replacements = {HOST: host, CA_FILE: sddc.ca_file, FINGERPRINT: sddc.fingerprint}
+    whole, *pieces = [block for block in PYTHON if block not in TESTS]
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(whole.compiled(replacements), names)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 37, "36 failed tasks, and the counts"
+    assert "Counter({<Result.ACCEPTED: 'accepted'>: " in said
+
+    async def run_pieces() -> None:
+        async with TaskSession(host, PasswordAuth(sddc.username, sddc.password)) as session:
+            names["session"] = session
+            for piece in pieces:
+                # Something fails again and again, or the first piece would leave nothing to the others.
+                sddc.add_task(status="Failed")
+                running = eval(piece.compiled(replacements), names)
+                if inspect.iscoroutine(running):
+                    await running
+
+    with caplog.at_level(logging.WARNING, "vcf_tasks_async"):
+        asyncio.run(run_pieces())
+    assert "not verified" in caplog.text
+    said = capsys.readouterr().out
+    assert said.count("Result.ACCEPTED") == 1
+    assert "TA_TASK_CAN_NOT_BE_RETRIED" in said
+
+
+def test_the_test_it_shows_passes(tmp_path: Path) -> None:
+    assert TESTS
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    for number, block in enumerate(TESTS):
+        (tmp_path / f"test_shown_{number}.py").write_text(block.text, "utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--strict-markers"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=18, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"{len(TESTS)} passed" in ended.stdout
+
+
+def test_every_command_is_one_that_is_checked() -> None:
+    assert [shlex.split(command)[-1] for command in SHELL] == ["demo", "2", "-sha256", "500"]
+    # These two run word for word in continuous integration, which reads them here.
+    demo, tests = SHELL[:2]
+    assert demo.startswith("python3 -m venv .venv && ")
+    assert demo.endswith(" && .venv/bin/vcf-tasks demo")
+    assert tests.endswith(" && .venv/bin/python -m pytest -n 2")
+
+
+def test_the_demo_shows_what_it_says() -> None:
+    shown = SHOWN.text.splitlines()
+    assert SHOWN.line <= 35
+    ended = subprocess.run(
+        [str(Path(sys.executable).parent / "vcf-tasks"), "demo"],
+        capture_output=True, text=True, timeout=18, check=True,
+        env={"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", "COLUMNS": "80"},
+    )  # fmt: skip
+    # Times, and how many ran or failed again by then, differ from run to run.
+    real = {_without_numbers(line) for line in ended.stdout.splitlines()}
+    assert [line for line in shown if _without_numbers(line) not in real and line.strip() != "…"] == []
+
+
+def _without_numbers(line: str) -> str:
+    return re.sub(r"[\d.]+", "#", re.sub(r" +", " ", line))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_the_fingerprint_command_gives_what_tls_takes(sddc: SddcManagerSimulator) -> None:
+    [command] = [command for command in SHELL if command.startswith("openssl")]
+    host = sddc.url.removeprefix("https://")
+    said = subprocess.run(
+        ["bash", "-c", command.replace(f"{HOST}:443", host)],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    ).stdout
+    printed = said.strip().partition("=")[2]
+    assert printed.replace(":", "").lower() == sddc.fingerprint
+    assert Tls(fingerprint=printed).pinned == bytes.fromhex(sddc.fingerprint)
+
+
+def test_its_vcf_tasks_commands_are_understood() -> None:
+    commands = [shlex.split(command)[1:] for command in SHELL if command.startswith("vcf-tasks ")]
+    assert commands
+    for name, *arguments in commands:
+        command = vcf_tasks.commands[name]
+        command.make_context(name, list(arguments))
+
+
+def test_its_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!http)([^)]+)\)", README.read_text("utf-8"))
+    assert targets
+    assert [target for target in targets if not (README.parent / target).is_file()] == []

@@ -1,0 +1,108 @@
+"""`vcf-tasks simulate`: a simulated SDDC Manager that serves until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcf_tasks_async.cli.running import fail, need
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.testing import SddcManagerSimulator
+
+__all__ = ["simulate"]
+
+
+@click.command(
+    epilog="Ctrl-C and SIGTERM are how it is meant to end: exit code 0. Scripts wait for the first line of"
+    " its output, `listening on http://…`; everything else is for people."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="0: any free one."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--tasks", type=click.IntRange(0, 200_000), default=500, show_default=True, help="How many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same tasks and fates.")
+@click.option(
+    "--release", type=click.Choice(["4.5", "5.2", "9.0", "9.1"]), default="9.0", show_default=True,
+    help="Behave like this release.",
+)  # fmt: skip
+@click.option("--tls", is_flag=True, help="Serve HTTPS with a certificate of its own.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, max=100_000), default=1.0, show_default=True,
+    help="Simulated seconds per second; at 60, a task of half an hour takes half a minute.",
+)  # fmt: skip
+def simulate(**options: Any) -> None:
+    """Run a simulated SDDC Manager until Ctrl-C.
+
+    It speaks the Tasks API over HTTP: log in, list, get, retry and cancel tasks that live and fail.
+
+    \b
+    Examples:
+      vcf-tasks simulate
+      vcf-tasks simulate --port 0 --tasks 10000 --release 9.1 --tls --speed 60
+    """
+    need("demo", "jwt", *(["trustme"] if options["tls"] else []))
+    # On Windows, loops have no signal handlers and Ctrl-C arrives as an exception.
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options))
+
+
+async def _serve(options: dict[str, Any]) -> None:
+    from vcf_tasks_async.testing import SddcManagerSimulator  # noqa: PLC0415 - aiohttp, for those who use it
+
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    host, port = options["host"], options["port"]
+    try:
+        sddc = SddcManagerSimulator(**options)
+        await sddc.start()
+    except OSError as error:
+        hint = ": --port 0 takes any free one" if error.errno == errno.EADDRINUSE else ""
+        fail(f"can't listen on {host}, port {port}: {error.strerror or error}{hint}")
+    try:
+        click.echo(f"listening on {sddc.url}")
+        click.echo(_welcome(sddc))
+        await told_to_stop.wait()
+    finally:
+        await sddc.stop()
+
+
+def _welcome(sddc: SddcManagerSimulator) -> str:
+    """What a person needs to begin: who may log in, and code that can be pasted."""
+    # Nobody can dial 0.0.0.0; from this machine it is reached over the loopback.
+    url = sddc.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    names, more, tls = "PasswordAuth, TaskSession", "", ""
+    if url.startswith("https:"):
+        names, more = "PasswordAuth, TaskSession, Tls", ", tls=tls"
+        tls = f'\n    tls = Tls(fingerprint="{sddc.fingerprint}")'
+    elif not url.startswith(("http://127.", "http://localhost:", "http://[::1]:")):
+        more = ", allow_http=True"
+    code = f"""\
+import asyncio
+from vcf_tasks_async import {names}
+
+async def main():
+    auth = PasswordAuth("{sddc.username}", "{sddc.password}"){tls}
+    async with TaskSession("{url}", auth{more}) as session:
+        async for task in session.stream():
+            print(task.id, task.status.value, task.name)
+
+asyncio.run(main())"""
+    facts = {
+        "SDDC Manager": f"{sddc.release}, simulated, {len(sddc.tasks)} tasks",
+        "user name": sddc.username,
+        "password": sddc.password,
+    }
+    if url.startswith("https:"):
+        facts["CA file"] = sddc.ca_file
+        facts["fingerprint"] = sddc.fingerprint
+    lines = [f"{click.style(f'{name:<13}', dim=True)} {fact}" for name, fact in facts.items()]
+    return "\n".join(["", *lines, "", click.style(code, fg="cyan"), "", "Ctrl-C ends it."])
