@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TaskFailed,
         TaskGone,
         TaskNotFound,
+        TaskStalled,
         TransportError,
         Unauthorized,
         UsageError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         WaitError,
         WaitTimeout,
     )
+    from vcf_tasks_async.events import EventKind, Progress, TaskEvent
     from vcf_tasks_async.filters import TaskFilter
     from vcf_tasks_async.judgement import Action
     from vcf_tasks_async.models import (
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     from vcf_tasks_async.status import Status
     from vcf_tasks_async.stream import TaskStream
     from vcf_tasks_async.text import inert
+    from vcf_tasks_async.wait_many import TaskWaits
+    from vcf_tasks_async.watch import TaskWatch
 
 __all__ = [
     "Action",
@@ -70,6 +74,7 @@ __all__ = [
     "DocumentationLink",
     "ErrorCause",
     "ErrorDetail",
+    "EventKind",
     "Forbidden",
     "IdTokenAuth",
     "MessagePack",
@@ -80,6 +85,7 @@ __all__ = [
     "PasswordAuth",
     "Policy",
     "Polling",
+    "Progress",
     "RateLimited",
     "Resource",
     "Result",
@@ -90,13 +96,17 @@ __all__ = [
     "SubTask",
     "Task",
     "TaskConflict",
+    "TaskEvent",
     "TaskFailed",
     "TaskFilter",
     "TaskGone",
     "TaskNotFound",
     "TaskPage",
     "TaskSession",
+    "TaskStalled",
     "TaskStream",
+    "TaskWaits",
+    "TaskWatch",
     "Tls",
     "TransportError",
     "Unauthorized",
@@ -115,9 +125,10 @@ _ROOMS = {
     "errors": (
         "ApiError", "BadRequest", "DeadlineError", "DecodeError", "Forbidden", "NotSentError",
         "OutcomeUnknownError", "RateLimited", "ServerError", "TaskConflict", "TaskFailed", "TaskGone",
-        "TaskNotFound", "TransportError", "Unauthorized", "UsageError", "VcfTasksError", "WaitError",
-        "WaitTimeout",
+        "TaskNotFound", "TaskStalled", "TransportError", "Unauthorized", "UsageError", "VcfTasksError",
+        "WaitError", "WaitTimeout",
     ),
+    "events": ("EventKind", "Progress", "TaskEvent"),
     "filters": ("TaskFilter",),
     "models": (
         "DocumentationLink", "ErrorCause", "ErrorDetail", "MessagePack", "PageMetadata", "Resource", "Stage",
@@ -131,6 +142,8 @@ _ROOMS = {
     "status": ("Status",),
     "stream": ("TaskStream",),
     "text": ("inert",),
+    "wait_many": ("TaskWaits",),
+    "watch": ("TaskWatch",),
 }  # fmt: skip
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

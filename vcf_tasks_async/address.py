@@ -13,7 +13,9 @@ from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.text import inert
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?|[0-9a-fA-F:.]+", re.ASCII)
+_HOST = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.|$))+", re.ASCII)
+# What stands beside the tasks in their own path: DELETE /v1/tasks/history deletes histories (9.1).
+_NO_TASKS = frozenset({".", "..", "history", "config"})
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)
 _EXAMPLE = "give a host name such as sfo-vcf01.rainpole.io, or a URL such as https://sfo-vcf01.rainpole.io"
 
@@ -55,15 +57,39 @@ def parse_address(url: str, *, allow_http: bool = False) -> Address:
     if parts.scheme not in ("https", "http"):
         raise UsageError(f"{inert(parts.scheme, limit=20)!r} is no scheme for SDDC Manager: {_EXAMPLE}")
     prefix = parts.path.rstrip("/")
-    if not _HOST.fullmatch(host) or parts.query or parts.fragment or not _PREFIX.fullmatch(prefix):
+    if not _is_host(host) or parts.query or parts.fragment or not _PREFIX.fullmatch(prefix):
         raise UsageError(f"{shown!r} is no address: {_EXAMPLE}")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise UsageError(
             f"http://{host} sends the password in the clear: use https, or say allow_http=True if you must"
         )
     bracketed = f"[{host}]" if ":" in host else host
-    name = bracketed if port is None else f"{bracketed}:{port}"
-    return Address(base=f"{parts.scheme}://{name}{prefix}", name=name)
+    usual = port is None or port == {"https": 443, "http": 80}[parts.scheme]
+    place = bracketed if port is None else f"{bracketed}:{port}"
+    return Address(base=f"{parts.scheme}://{place}{prefix}", name=bracketed if usual else place)
+
+
+def check_proxy(proxy: object) -> None:
+    """Whether *proxy* can be the URL of an HTTP proxy.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if proxy is None:
+        return
+    parts = urlsplit(proxy if isinstance(proxy, str) and proxy.isprintable() else "")
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
+        raise UsageError("proxy takes a URL such as http://proxy.rainpole.io:3128")
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return bool(_HOST.fullmatch(host)) and len(host) <= 253
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:
@@ -96,7 +122,7 @@ def checked_id(task_id: object) -> str:
     """
     if not isinstance(task_id, str):
         raise UsageError(f"a task id is a text (Task.id), not {type(task_id).__name__}")
-    if not _TASK_ID.fullmatch(task_id) or task_id in (".", ".."):
+    if not _TASK_ID.fullmatch(task_id) or task_id in _NO_TASKS:
         raise UsageError(
             f"{inert(task_id, limit=60)!r} is no task id: 1 to 128 of A-Z a-z 0-9 . _ : -, such as"
             " 16ab8935-805b-4edf-aace-72c98134f667"

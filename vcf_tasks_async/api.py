@@ -14,12 +14,12 @@ from typing import Any, Final
 import anyio
 
 from vcf_tasks_async.address import task_path
+from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.codec import PageReader, decode_task, parse_json
 from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task, TaskPage
-from vcf_tasks_async.transport import Transport
 
 LARGEST_PAGE: Final = 100
 # Seconds for which structuring may hold the event loop before others have their turn.
@@ -27,10 +27,10 @@ _SLICE: Final = 0.002
 
 
 class Api:
-    """The operations of one SDDC Manager, over one transport."""
+    """The operations of one SDDC Manager, over one caller."""
 
-    def __init__(self, transport: Transport, tokens: TokenSource) -> None:
-        self._transport = transport
+    def __init__(self, caller: Caller, tokens: TokenSource) -> None:
+        self._caller = caller
         self._tokens = tokens
         self._reading = anyio.Lock(fast_acquire=True)
 
@@ -51,19 +51,19 @@ class Api:
         if limit is not None:
             query += (("limit", str(_whole("limit", limit, 1))),)
         call = Call("GET", "/v1/tasks", "list of tasks", self._read_page, query=query, safe=True)
-        return (await self._transport.call(call, self._tokens)).value
+        return (await self._caller.call(call, self._tokens)).value
 
     async def get(self, task_id: str) -> Task:
         """``GET /v1/tasks/{id}``."""
         call = Call("GET", task_path(task_id), f"task {task_id}", _read_task, safe=True)
-        return (await self._transport.call(call, self._tokens)).value
+        return (await self._caller.call(call, self._tokens)).value
 
     async def is_credential_task(self, task_id: str) -> bool:
         """Whether ``GET /v1/credentials/tasks/{id}`` knows the task. A look, no promise: asked once."""
         path = task_path(task_id, "/v1/credentials/tasks")
         call = Call("GET", path, f"credential task {task_id}", _as_json, safe=True, repeat=False)
         try:
-            return type((await self._transport.call(call, self._tokens)).value) is dict
+            return type((await self._caller.call(call, self._tokens)).value) is dict
         except VcfTasksError:
             return False
 
@@ -77,7 +77,7 @@ class Api:
 
     async def _write(self, method: str, task_id: str, what: str, proceed: Callable[[], bool]) -> Reply[None]:
         call = Call(method, task_path(task_id), f"{what} of task {task_id}", _nothing, proceed=proceed)
-        return await self._transport.call(call, self._tokens)
+        return await self._caller.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:
         # One at a time: sixteen pages that arrive together would take their slices in one turn of the loop.

@@ -23,6 +23,11 @@ def _secret(value: SecretInput) -> SecretSource:
     raise UsageError("a secret is a text that is not empty, or a callable that returns one")
 
 
+def _shown(source: SecretSource) -> str:
+    # A partial or a bound method would show what it is bound to.
+    return repr(source) if isinstance(source, Secret) else "<callable>"
+
+
 def _username(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value:
         raise UsageError("username takes a text such as administrator@vsphere.local")
@@ -59,7 +64,7 @@ class PasswordAuth:
     """
 
     username: str = attrs.field(validator=_username)
-    password: SecretSource = attrs.field(converter=_secret)
+    password: SecretSource = attrs.field(converter=_secret, repr=_shown)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
@@ -75,7 +80,7 @@ class ApiKeyAuth:
         ApiKeyAuth(key=Secret('***'))
     """
 
-    key: SecretSource = attrs.field(converter=_secret)
+    key: SecretSource = attrs.field(converter=_secret, repr=_shown)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
@@ -91,7 +96,7 @@ class IdTokenAuth:
         True
     """
 
-    token: SecretSource = attrs.field(converter=_secret)
+    token: SecretSource = attrs.field(converter=_secret, repr=_shown)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
@@ -109,7 +114,7 @@ class BearerAuth:
         BearerAuth(token=Secret('***'))
     """
 
-    token: SecretSource = attrs.field(converter=_secret)
+    token: SecretSource = attrs.field(converter=_secret, repr=_shown)
 
 
 Auth = PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth

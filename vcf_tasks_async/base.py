@@ -72,15 +72,18 @@ class Model:
             if value is None or value is ABSENT:
                 continue
             document[key] = _plain(value)
-        document.update(self.extra)  # type: ignore[attr-defined]  # every subclass has one
+        document.update(_plain(self.extra))  # type: ignore[attr-defined]  # every subclass has one
         return document
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Model):
         return value.to_json()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        # A copy: what a caller does to the document is no affair of the frozen model.
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 

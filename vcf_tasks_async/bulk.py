@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final, Self
 
@@ -161,7 +161,8 @@ class BulkRun(AsyncIterator[Outcome]):
         error = self._error or self._source.error
         if error is not None:
             # The partial report goes with it, whatever kind of exception the source raised.
-            error.report = self.report  # type: ignore[attr-defined]
+            with suppress(AttributeError):
+                error.report = self.report  # type: ignore[attr-defined]
             raise error
 
     def _stop(self, why: str) -> None:
@@ -245,7 +246,7 @@ class BulkRun(AsyncIterator[Outcome]):
     def _decide(self, outcome: Outcome, task: Task | None, group: anyio.abc.TaskGroup) -> None:
         """An outcome is known: tell it, or follow the task to its end first."""
         follow = self._options.follow
-        self._note(outcome)
+        self._note(outcome, group)
         if follow is None or outcome.result is not Result.ACCEPTED:
             self._tell(outcome)
         elif self._stopping.is_set():
@@ -274,7 +275,7 @@ class BulkRun(AsyncIterator[Outcome]):
             self._broken_journal(error)
             self._tell(Outcome(task_id, action, Result.NOT_SENT, "the journal can't be written"))
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: Outcome, group: anyio.abc.TaskGroup) -> None:
         journal = self._dispatch.journal
         if journal is None:
             return
@@ -282,17 +283,15 @@ class BulkRun(AsyncIterator[Outcome]):
             journal.outcome(outcome)
             if journal.is_due and not self._syncing:
                 self._syncing = True
-                self._spawn(self._sync(journal))
+                group.start_soon(self._sync, journal)
         except OSError as error:
             self._broken_journal(error)
 
     async def _sync(self, journal: Journal) -> None:
         try:
             await anyio.to_thread.run_sync(journal.sync)
-        except (OSError, ValueError) as error:
-            # ValueError: closed meanwhile, and synced with that.
-            if isinstance(error, OSError):
-                self._broken_journal(error)
+        except OSError as error:
+            self._broken_journal(error)
         finally:
             self._syncing = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ class Call(Generic[T]):
         safe: sending it twice does no harm.
         repeat: False for a call that is not worth a second attempt.
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
+        secrets: what the answer must not tell, whoever repeats it there.
         proceed: asked right before each sending; False ends the call as not sent.
     """
 
@@ -36,7 +38,16 @@ class Call(Generic[T]):
     body: bytes | None = attrs.field(default=None, repr=False)
     safe: bool = False
     repeat: bool = True
+    secrets: tuple[Secret, ...] = ()
     proceed: Callable[[], bool] = _always
+
+    def redacted(self, body: bytes) -> bytes:
+        """*body* without the secrets of this call, plain or as JSON writes them."""
+        for secret in self.secrets:
+            text = secret.reveal()
+            for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}:
+                body = body.replace(shape.encode("utf-8", "surrogatepass"), b"***")
+        return body
 
 
 @attrs.frozen

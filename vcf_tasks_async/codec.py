@@ -8,6 +8,7 @@ large page on an event loop takes it in steps.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 
@@ -31,7 +32,7 @@ def parse_json(body: bytes) -> Any:
         DecodeError: not UTF-8, not JSON, NaN or Infinity in it, or nested too deep.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         reason = "nested too deep"
     except UnicodeDecodeError as error:
@@ -181,6 +182,14 @@ def _sample(value: Any) -> str:
     if isinstance(value, dict | list):
         return f"{kind_of(value)} of {len(value)}"
     return inert(value if isinstance(value, str) else repr(value), limit=_SAMPLE)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (math.inf, -math.inf):
+        # Valid JSON, but what it would be written back as is not.
+        raise ValueError(f"{text[:20]} is beyond all floating-point numbers")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -198,5 +198,9 @@ class TaskGone(WaitError):
     """The task is no longer known: purged, or its record was removed."""
 
 
+class TaskStalled(WaitError):
+    """The task runs, but has shown no change for longer than was allowed. It may still go on."""
+
+
 class WaitTimeout(WaitError, TimeoutError):
     """Time ran out first. The task goes on; wait again with its id."""

@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def _statuses(value: StatusInput | None) -> frozenset[Status] | None:
     if value is None:
         return None
-    several = (value,) if isinstance(value, Status | str) else tuple(value)
+    several = (value,) if isinstance(value, Status | str) or not isinstance(value, Iterable) else tuple(value)
     parsed = frozenset(each if isinstance(each, Status) else _status(each) for each in several)
     if not parsed:
         raise UsageError("status takes a Status, or several; none at all would match nothing")
@@ -33,7 +33,7 @@ def _statuses(value: StatusInput | None) -> frozenset[Status] | None:
 def _status(text: object) -> Status:
     status = Status.parse(text) if isinstance(text, str) else Status.UNKNOWN
     if status is Status.UNKNOWN:
-        names = ", ".join(member.name for member in Status)
+        names = ", ".join(member.name for member in Status if member is not Status.UNKNOWN)
         raise UsageError(f"{text!r} is no status; those there are: {names}")
     return status
 
@@ -41,6 +41,18 @@ def _status(text: object) -> Status:
 def _text(instance: object, attribute: attrs.Attribute[str | None], value: object) -> None:
     if value is not None and (not isinstance(value, str) or not value):
         raise UsageError(f"{attribute.name} takes a text that is not empty, not {value!r}")
+    if isinstance(value, str) and not _is_sendable(value):
+        raise UsageError(
+            f"{attribute.name} holds half of a surrogate pair, which no URL can carry: {value!a}"
+        )
+
+
+def _is_sendable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _aware(instance: object, attribute: attrs.Attribute[datetime | None], value: object) -> None:
@@ -138,8 +150,12 @@ class TaskFilter:
             mine += getattr(node, "resources", ())
         if not mine:
             return False
-        return (self.resource_id is None or any(r.resource_id == self.resource_id for r in mine)) and (
-            self.resource_type is None or any(r.type == self.resource_type for r in mine)
+        return all(
+            asked is None or asked in told or None in told
+            for asked, told in (
+                (self.resource_id, {resource.resource_id for resource in mine}),
+                (self.resource_type, {resource.type for resource in mine}),
+            )
         )
 
     def _completion_matches(self, task: Task) -> bool:

@@ -139,21 +139,22 @@ class ErrorDetail(Model):
 
     def innermost(self) -> tuple[ErrorDetail, str | None]:
         """The deepest nested error that says something, and the remedy closest to it."""
-        error, remedy = self, self.remediation_message
+        error, remedy = self, _words(self.remediation_message)
         while inner := next((nested for nested in error.nested_errors if nested.says_something), None):
             error = inner
-            remedy = inner.remediation_message or remedy
+            remedy = _words(inner.remediation_message) or remedy
         return error, remedy
 
     @property
     def says_something(self) -> bool:
-        return bool(self.message or self.error_code or self.label or self.causes or self.nested_errors)
+        """Whether there are words in it, or in an error nested in it."""
+        return self.text is not None or any(nested.says_something for nested in self.nested_errors)
 
     @property
     def text(self) -> str | None:
         """The best words there are in this very error: message, cause, label or code."""
-        cause = next((cause.message for cause in self.causes if cause.message), None)
-        return self.message or cause or self.label or self.error_code
+        causes = (cause.message for cause in self.causes)
+        return next(filter(None, map(_words, (self.message, *causes, self.label, self.error_code))), None)
 
 
 @attrs.frozen
@@ -303,13 +304,17 @@ def _children(prefix: str, parent: Task | SubTask) -> list[tuple[str, SubTask | 
 
 
 def _one_line(errors: tuple[ErrorDetail, ...]) -> str | None:
+    """The first error that says something, as one line; a remedy alone is better than nothing."""
     error = next((error for error in errors if error.says_something), None)
     if error is None:
-        return None
+        return next(filter(None, (_words(error.remediation_message) for error in errors)), None)
     inner, remedy = error.innermost()
-    text = inner.text or error.text
-    line = f"{text or ''}{' — ' if text and remedy else ''}{remedy or ''}"
-    return " ".join(line.split()) or None
+    return f"{inner.text or error.text}{f' — {remedy}' if remedy else ''}"
+
+
+def _words(text: str | None) -> str | None:
+    """*text* on one line, or None where there is none to speak of."""
+    return " ".join(text.split()) or None if text else None
 
 
 @attrs.frozen

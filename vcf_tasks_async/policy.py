@@ -95,7 +95,7 @@ def may_repeat(failure: Failure, *, safe: bool) -> bool:
     Args:
         safe: doing it twice does no harm: GET, and the token calls.
     """
-    if failure.fate is Fate.TLS:
+    if failure.fate is Fate.TLS or (not safe and is_ambiguous(failure)):
         return False
     if failure.fate is Fate.NOT_SENT:
         return True
@@ -147,25 +147,23 @@ class RepeatBudget:
         (True, False)
     """
 
-    _BACK = 0.1
-
     def __init__(self, size: int) -> None:
-        self._size = float(size)
-        self._left = float(size)
+        # In tenths: ten times 0.1 is not quite 1.
+        self._size = self._left = 10 * size
 
     def give(self) -> None:
         """A new call was made: a tenth of a repeat comes back."""
-        self._left = min(self._size, self._left + self._BACK)
+        self._left = min(self._size, self._left + 1)
 
     def take(self) -> bool:
         """Take one repeat; False when none is left."""
-        if self._left < 1.0:
+        if self._left < 10:
             return False
-        self._left -= 1.0
+        self._left -= 10
         return True
 
 
-_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]+", re.ASCII)
 
 
 def parse_retry_after(value: str | None, *, date: str | None, now: datetime) -> float | None:
@@ -184,7 +182,8 @@ def parse_retry_after(value: str | None, *, date: str | None, now: datetime) -> 
         return None
     value = value.strip()
     if _SECONDS.fullmatch(value):
-        return float(value)
+        # A number too long to be meant still says: not soon.
+        return float(value) if len(value) < 10 else float("inf")
     until = _http_date(value)
     if until is None:
         return None

@@ -9,12 +9,13 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from vcf_tasks_async.address import Tls, checked_id, parse_address
+from vcf_tasks_async.address import Tls, check_proxy, checked_id, parse_address
 from vcf_tasks_async.api import checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
 from vcf_tasks_async.bulk import BulkRun, Options
 from vcf_tasks_async.errors import OutcomeUnknownError, UsageError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.follows import Follows
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task, TaskPage
@@ -22,13 +23,14 @@ from vcf_tasks_async.outcomes import Outcome, Result
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.targets import Targets
+from vcf_tasks_async.transport import check_lent
 from vcf_tasks_async.wiring import Plan, Wiring
 
 if TYPE_CHECKING:
     import aiohttp
 
 
-class TaskSession:
+class TaskSession(Follows):
     """A session with one SDDC Manager (or VCF Installer): list, get, retry and cancel its tasks.
 
     An async context manager. Logs in with the first call and keeps the token fresh; any number of asyncio
@@ -77,12 +79,18 @@ class TaskSession:
             raise UsageError("tls takes Tls(ca_file=…), Tls(fingerprint=…) or Tls(verify=False)")
         if not isinstance(policy, Policy):
             raise UsageError("policy takes a Policy, such as Policy(deadline=60)")
+        check_lent(http)
+        check_proxy(proxy)
         self._plan = Plan(address, auth, http, tls, _count("concurrency", concurrency), policy, proxy)
-        self._was_open = False
         self._opening = False
-        self._wiring: Wiring | None = None
+
+    # Also there when __init__ refused its arguments, and something shows the object all the same.
+    _wiring: Wiring | None = None
+    _was_open = False
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_plan"):
+            return "<TaskSession (not made)>"
         state = "open" if self._wiring else "closed" if self._was_open else "not opened"
         return f"<TaskSession {self._plan.address.base} ({state})>"
 
@@ -120,7 +128,11 @@ class TaskSession:
             if self._was_open:
                 raise UsageError(f"this session is closed: open it again with `{how}`")
             raise UsageError(f"this session is not open yet: use it inside `{how}`")
-        if asyncio.get_running_loop() is not wiring.loop:
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            raise UsageError("no event loop runs here: call it from a coroutine") from None
+        if here is not wiring.loop:
             raise UsageError("this session was opened on another event loop: make one session for each loop")
         return wiring
 

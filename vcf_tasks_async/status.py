@@ -45,6 +45,9 @@ class Status(enum.Enum):
         known = _SPELLINGS.get(text)
         if known is not None:
             return known
+        if not text.isascii():
+            # Upper case turns a dotless i into an I: what looks like a status need not be one.
+            return cls.UNKNOWN
         name = text.strip().upper().replace(" ", "_").replace("-", "_").replace("CANCELED", "CANCELLED")
         return cls.__members__.get(name, cls.UNKNOWN)
 

@@ -36,7 +36,9 @@ _LONGEST_LIFE: Final = 10 * 365 * 86400.0
 class Exchange(Protocol):
     """Sends one token call, without a token of its own, and returns the answer's body."""
 
-    async def __call__(self, method: str, path: str, body: bytes, *, what: str) -> bytes: ...
+    async def __call__(
+        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
+    ) -> bytes: ...
 
 
 @attrs.frozen
@@ -110,6 +112,10 @@ class Tokens:
         access = self._access
         if access is None or access.token is not rejected:
             return True
+        if isinstance(self._auth, BearerAuth):
+            self._access = None
+            await self._share(self._obtain)
+            return self._access is None or self._access.token != rejected
         fresh = self._clock() - access.obtained < (_MARGIN if not self._proven or not certain else 0.0)
         if fresh and (access.by_login or not certain):
             # Rejected straight from the login: another one would end no better.
@@ -117,9 +123,6 @@ class Tokens:
         if not self._proven:
             self._refresh = None
         self._access = None
-        if isinstance(self._auth, BearerAuth):
-            await self._share(self._obtain)
-            return self._access is None or self._access.token != rejected
         await self._share(self._obtain)
         return True
 
@@ -130,7 +133,11 @@ class Tokens:
             return
         try:
             await self._exchange(
-                "DELETE", "/v1/tokens/refresh-token", encode(refresh.reveal()), what="revocation of the token"
+                "DELETE",
+                "/v1/tokens/refresh-token",
+                encode(refresh.reveal()),
+                what="revocation of the token",
+                secrets=(refresh,),
             )
         except VcfTasksError as error:
             _log.debug("the refresh token was not revoked: %s", error)
@@ -143,6 +150,8 @@ class Tokens:
         flight = self._flight
         if flight is None or flight.done():
             flight = self._flight = self._spawn(make())
+            # Whoever waited may be gone by then: its error is not to be reported as never retrieved.
+            flight.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait((flight,))
         if flight.cancelled():
             raise UsageError("the session was closed while it logged in")
@@ -153,7 +162,10 @@ class Tokens:
 
     async def _obtain(self) -> None:
         if isinstance(self._auth, BearerAuth):
-            self._keep(await ask(self._auth.token), by_login=True)
+            token = await ask(self._auth.token)
+            if not _is_header_safe(token.reveal()):
+                raise UsageError("the token of BearerAuth fits no HTTP header: one word of ASCII does")
+            self._keep(token, by_login=True)
         elif self._refresh is None or not await self._refreshed(self._refresh):
             await self._login(self._auth)
 
@@ -164,6 +176,7 @@ class Tokens:
                 "/v1/tokens/access-token/refresh",
                 encode(refresh.reveal()),
                 what="refresh of the token",
+                secrets=(refresh,),
             )
         except ServerError:
             raise
@@ -181,7 +194,10 @@ class Tokens:
             if refused_spec == spec and self._clock() - since < HOLD_OFF:
                 raise copy.copy(error)
         try:
-            body = await self._exchange("POST", "/v1/tokens", _spec_bytes(spec), what="login")
+            secrets = tuple(value for value in spec.values() if isinstance(value, Secret))
+            body = await self._exchange(
+                "POST", "/v1/tokens", _spec_bytes(spec), what="login", secrets=secrets
+            )
         except ServerError:
             raise
         except ApiError as error:
@@ -229,7 +245,7 @@ def _spec_bytes(spec: dict[str, str | Secret]) -> bytes:
 
 
 def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
-    document = parse_json(body)
+    document = _parsed(body)
     access = document.get("accessToken") if type(document) is dict else None
     if type(access) is not str or not _is_header_safe(access):
         raise DecodeError(
@@ -242,13 +258,18 @@ def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
 
 def _bare_text(body: bytes) -> Secret:
     """The access token of a refresh: a JSON string, or the bare text that some releases send."""
-    try:
-        text = parse_json(body)
-    except DecodeError:
-        text = body.decode("ascii", "replace").strip()
+    text = _parsed(body) or body.decode("ascii", "replace").strip()
     if type(text) is not str or not _is_header_safe(text):
         raise DecodeError("the refresh was accepted, but its answer holds no access token")
     return Secret(text)
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON in *body*, or None. The error would show a sample, and what is in there is secret."""
+    try:
+        return parse_json(body)
+    except DecodeError:
+        return None
 
 
 def _is_header_safe(token: str) -> bool:

@@ -1,47 +1,30 @@
-"""One HTTP call, done right: its slot, its clock, its caps, its repeats, and what its failure means.
+"""One attempt over HTTP, done right: what is sent, its clock, its caps, and what its failure means.
 
-aiohttp lives here and nowhere else. The rules are `policy`'s, the tokens `auth`'s; what is sent and
-how it is read comes from `api`.
+aiohttp lives here and nowhere else. Which attempts are made, and when, is `caller`'s; what a failure
+means for the person, `answers`'.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import aiohttp
 import anyio
 
 from vcf_tasks_async.address import Address, Tls, make_context
-from vcf_tasks_async.answers import (
-    Answer,
-    Trouble,
-    error_for,
-    lost,
-    not_sent,
-    refused,
-    too_large,
-    undecodable,
-)
-from vcf_tasks_async.calls import Call, Reply, TokenSource
-from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
-from vcf_tasks_async.policy import (
-    Failure,
-    Fate,
-    Policy,
-    RepeatBudget,
-    delay_before,
-    may_repeat,
-    parse_retry_after,
-)
+from vcf_tasks_async.answers import Answer, Trouble, lost, not_sent, refused, too_large
+from vcf_tasks_async.calls import Call
+from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.policy import Fate, parse_retry_after
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
 
 _log = logging.getLogger("vcf_tasks_async")
-T = TypeVar("T")
 
 # Decoded bytes. A page of 100 real tasks is some 440 KB; whatever is over this is no page.
 BODY_CAP: Final = 64 * 1024 * 1024
@@ -80,187 +63,135 @@ async def ssl_verdict(tls: Tls | None, address: Address) -> Any:
     return await anyio.to_thread.run_sync(make_context, tls)
 
 
+def check_lent(http: object) -> None:
+    """Whether *http* can be a session to send through.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if http is not None and not isinstance(http, aiohttp.ClientSession):
+        raise UsageError("http takes an aiohttp.ClientSession that is open, or nothing")
+
+
 class Transport:
-    """Sends calls to one SDDC Manager.
+    """Sends to one SDDC Manager, once at a time asked.
 
     Args:
+        address: where it is.
         http: the aiohttp session; not closed here.
-        ssl: what aiohttp takes as ``ssl``; None leaves it to a borrowed session.
-        concurrency: requests in flight at most.
-        rng: for jitter.
-        lent: *http* is somebody else's, and so are its middlewares.
+        ssl: what aiohttp takes as ``ssl``; None leaves it to a lent session.
+        proxy: URL of a proxy, or None.
+        user_agent: how we call ourselves.
+        attempt_timeout: seconds for one attempt at most.
     """
 
     def __init__(
         self,
         address: Address,
-        policy: Policy,
         http: aiohttp.ClientSession,
         *,
         ssl: Any,
-        concurrency: int,
         proxy: str | None,
         user_agent: str,
-        rng: Random,
-        lent: bool,
+        attempt_timeout: float,
     ) -> None:
         self._address = address
-        self._policy = policy
         self._http = http
-        self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
-        self._budget = RepeatBudget(policy.budget)
-        self._rng = rng
         self._user_agent = user_agent
+        self._attempt_timeout = attempt_timeout
         self._options: dict[str, Any] = {
             "allow_redirects": False,
             "raise_for_status": False,
-            "timeout": aiohttp.ClientTimeout(total=None, connect=_CONNECT_SHARE * policy.attempt_timeout),
+            "timeout": _timeout(attempt_timeout),
         }
         if ssl is not None:
             self._options["ssl"] = ssl
         if proxy is not None:
             self._options["proxy"] = proxy
-        self._write_options = self._options if lent else {**self._options, "middlewares": (_once,)}
-        self._closing = asyncio.Event()
+        # A lent session's own middlewares go on working; aiohttp has no public name for them.
+        self._once = (*getattr(http, "_middlewares", ()), _once)
+        self._clocks: set[asyncio.Timeout] = set()
+        self._closing = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the aiohttp session is still open."""
+        return not self._http.closed
 
     def close(self) -> None:
-        """Send nothing more: whoever queues or pauses is told at once."""
-        self._closing.set()
+        """End what is on its way; whoever waits for it is told at once."""
+        self._closing = True
+        now = asyncio.get_running_loop().time()
+        for clock in tuple(self._clocks):
+            if not clock.expired():
+                clock.reschedule(now)
 
-    async def call(self, call: Call[T], tokens: TokenSource | None = None) -> Reply[T]:
-        """Send *call*, again where that is allowed, and read its answer.
+    async def attempt(self, call: Call[Any], token: Secret | None, ends: float) -> Answer | Trouble:
+        """Send once and read the answer to its end. Never raises for the network's sake.
 
-        Raises:
-            ApiError: the server said no; its subclass says how.
-            NotSentError: it never got there.
-            OutcomeUnknownError: a write was sent and its answer lost.
-            DeadlineError: time ran out (for a write: before it was sent).
-            TransportError: no usable answer to a read.
-            DecodeError: an answer to a read that can't be read.
+        Args:
+            call: what to send.
+            token: the access token, or None for a token call.
+            ends: loop time at which the whole call is over.
         """
-        ends = asyncio.get_running_loop().time() + self._policy.deadline
-        self._budget.give()
-        attempts = renewals = 0
-        while True:
-            token = await self._enter(call, tokens, ends, attempts)
-            try:
-                # A token call may still go out: the farewell, which gives the refresh token back.
-                if (tokens is not None and self._closing.is_set()) or self._http.closed:
-                    raise self._closed(call, attempts)
-                if not call.proceed():
-                    raise self._not_sent(call, attempts, "the run was ended")
-                attempts += 1
-                outcome = await self._attempt(call, token, ends)
-            finally:
-                # Token calls have no slot: one that waited for it while all callers hold theirs would
-                # wait for ever.
-                if tokens is not None:
-                    self._slots.release()
-            if isinstance(outcome, Answer):
-                if token is not None and tokens is not None:
-                    tokens.accepted(token)
-                trouble = await self._read(call, outcome)
-                if not isinstance(trouble, Trouble):
-                    return Reply(trouble[0], attempts)
-            else:
-                trouble = outcome
-            rejected = trouble.failure.status
-            if token is not None and tokens is not None and rejected in (401, 403) and renewals < 2:
-                renewals += 1
-                if await self._renewed(call, tokens, token, ends, attempts, certain=rejected == 401):
-                    continue
-            pause = self._pause(call, trouble.failure, attempts + 1, ends)
-            if pause is None or self._closing.is_set():
-                raise error_for(trouble, what=call.what, safe=call.safe, **self._where(call, attempts))
-            _log.debug(
-                "%s %s at %s: %s; again in %.2f s",
-                call.method, inert(call.path, limit=200), self._address.name, trouble.words, pause,
-            )  # fmt: skip
-            await self._sleep(pause)
-
-    async def _sleep(self, pause: float) -> None:
-        """Sleep for *pause* seconds, or until the session closes."""
-        try:
-            async with asyncio.timeout(pause):
-                await self._closing.wait()
-        except TimeoutError:
-            pass
-
-    async def _enter(
-        self, call: Call[T], tokens: TokenSource | None, ends: float, attempts: int
-    ) -> Secret | None:
-        """Wait for a token and a slot; returns holding the slot (but for token calls, which take none)."""
-        if tokens is None:
-            return None
-        try:
-            async with asyncio.timeout_at(ends):
-                while True:
-                    if tokens.current() is None:
-                        await tokens.ready()
-                    await self._slots.acquire()
-                    token = tokens.current()
-                    if token is not None:
-                        return token
-                    # It expired or was rejected while we queued.
-                    self._slots.release()
-        except TimeoutError as error:
-            if isinstance(error, VcfTasksError):
-                raise
-        raise self._deadline(call, attempts, "while it waited for its turn")
-
-    async def _renewed(
-        self, call: Call[T], tokens: TokenSource, token: Secret, ends: float, attempts: int, *, certain: bool
-    ) -> bool:
-        try:
-            async with asyncio.timeout_at(ends):
-                return await tokens.renew(token, certain=certain)
-        except TimeoutError as error:
-            if isinstance(error, VcfTasksError):
-                raise
-        raise self._deadline(call, attempts, "while it waited for a new token")
-
-    async def _attempt(self, call: Call[T], token: Secret | None, ends: float) -> Answer | Trouble:
-        """Send once and read the answer to its end. Never raises for the network's sake."""
-        until = min(ends, asyncio.get_running_loop().time() + self._policy.attempt_timeout)
-        # The exception itself stays here: its traceback would hold aiohttp's frames, and those the header.
+        now = asyncio.get_running_loop().time()
+        window = min(ends - now, self._attempt_timeout)
+        cancelled: tuple[Any, ...] | None = None
+        # Exceptions stay in here: their tracebacks would hold aiohttp's frames, and those the header.
         try:
             async with (
-                asyncio.timeout_at(until),
-                self._http.request(
-                    call.method,
-                    self._address.base + call.path,
-                    params=call.query or None,
-                    data=call.body,
-                    headers=self._headers(call, token),
-                    **(self._options if call.safe else self._write_options),
-                ) as response,
+                asyncio.timeout_at(now + window) as clock,
+                self._request(call, token, window, clock) as response,
             ):
-                body = await _read_capped(response, BODY_CAP if response.status < 300 else ERROR_CAP)
-                if body is None:
-                    if response.status < 300 and call.safe:
-                        return too_large(response.status, BODY_CAP)
-                    # Of a write the status tells enough, and of an error too.
-                    body = b""
-                answer = _answer(response, body)
+                return await _read(response, call)
+        except asyncio.CancelledError as error:
+            cancelled = error.args
         except aiohttp.ConnectionTimeoutError:
             return not_sent("no connection in time")
         except TimeoutError:
-            return lost("no answer in time")
+            return lost("the session was closed" if self._closing else "no answer in time")
         except aiohttp.ServerFingerprintMismatch:
             return not_sent("its certificate is not the pinned one", Fate.TLS)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
             return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
         except aiohttp.ClientConnectorError as error:
             return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
-        except aiohttp.InvalidURL:
-            raise UsageError(f"{self._address.base} is no address that can be called") from None
         except (aiohttp.ClientError, OSError) as error:
             return lost(f"the connection broke: {type(error).__name__}")
-        if answer.status < 300:
-            return answer
-        return refused(answer)
+        except RuntimeError:
+            # aiohttp refuses to send at all, or the loop does.
+            pass
+        if cancelled is not None:
+            raise asyncio.CancelledError(*cancelled)
+        raise UsageError(
+            f"aiohttp can't send to {self._address.name} here: a lent session must belong to this event loop"
+        )
 
-    def _headers(self, call: Call[T], token: Secret | None) -> dict[str, str]:
+    @asynccontextmanager
+    async def _request(
+        self, call: Call[Any], token: Secret | None, window: float, clock: asyncio.Timeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        options = self._options
+        if window < self._attempt_timeout:
+            # Still less for the connection: what has none when time runs out was provably not sent.
+            options = {**options, "timeout": _timeout(window)}
+        if not call.safe:
+            options = {**options, "middlewares": self._once}
+        self._clocks.add(clock)
+        try:
+            async with self._http.request(
+                call.method,
+                self._address.base + call.path,
+                params=call.query or None,
+                data=call.body,
+                headers=self._headers(call, token),
+                **options,
+            ) as response:
+                yield response
+        finally:
+            self._clocks.discard(clock)
+
+    def _headers(self, call: Call[Any], token: Secret | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": self._user_agent}
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -268,69 +199,24 @@ class Transport:
             headers["Authorization"] = f"Bearer {token.reveal()}"
         return headers
 
-    async def _read(self, call: Call[T], answer: Answer) -> tuple[T] | Trouble:
-        try:
-            return (await call.read(answer.body),)
-        except DecodeError as error:
-            return undecodable(answer, error)
 
-    def _pause(self, call: Call[T], failure: Failure, attempt: int, ends: float) -> float | None:
-        """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
-        if not call.repeat or not may_repeat(failure, safe=call.safe):
-            return None
-        pause = delay_before(attempt, failure, self._policy, rng=self._rng)
-        if pause is None or asyncio.get_running_loop().time() + pause >= ends:
-            return None
-        return pause if self._budget.take() else None
-
-    def _deadline(self, call: Call[T], attempts: int, when: str) -> DeadlineError:
-        return DeadlineError(
-            f"{call.what} at {self._address.name}: {self._policy.deadline:g} s passed {when};"
-            " raise Policy.deadline or the concurrency if that is too short",
-            **self._where(call, attempts),
-        )
-
-    def _not_sent(self, call: Call[T], attempts: int, why: str) -> NotSentError:
-        return NotSentError(
-            f"{call.what} at {self._address.name}: not sent, {why}", **self._where(call, attempts)
-        )
-
-    def _closed(self, call: Call[T], attempts: int) -> VcfTasksError:
-        if self._closing.is_set():
-            return self._not_sent(call, attempts, "the session was closed")
-        return UsageError("the aiohttp session that was lent is closed: keep it open as long as this one")
-
-    def _where(self, call: Call[T], attempts: int) -> dict[str, Any]:
-        return {
-            "manager": self._address.name,
-            "method": call.method,
-            "path": call.path,
-            "attempts": attempts,
-        }
+def _timeout(window: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=_CONNECT_SHARE * window)
 
 
-class _AnswerLostError(aiohttp.ClientError):
-    """The connection broke after the request went out."""
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a DELETE again by itself when a kept connection turns out dead."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _AnswerLostError(type(error).__name__) from None
-
-
-def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
-    if response.status < 300:
-        return Answer(response.status, body)
-    headers = response.headers
+async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | Trouble:
+    """The answer in *response*, read to its end."""
+    status, headers = response.status, response.headers
+    body = await _read_capped(response, BODY_CAP if status < 300 else ERROR_CAP)
+    if status < 300:
+        if body is None and call.safe:
+            return too_large(status, BODY_CAP)
+        # Of a write the status tells enough.
+        return Answer(status, body or b"")
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    return Answer(response.status, body, retry_after, headers.get("Location"))
+    return refused(Answer(status, call.redacted(body or b""), retry_after, headers.get("Location")))
 
 
 async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
@@ -345,3 +231,17 @@ async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | No
             return None
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _AnswerLostError(aiohttp.ClientError):
+    """The connection broke after the request went out."""
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a DELETE again by itself when a kept connection turns out dead."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _AnswerLostError(type(error).__name__) from None

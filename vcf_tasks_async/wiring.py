@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,12 +13,18 @@ import attrs
 from vcf_tasks_async.address import Address, Tls
 from vcf_tasks_async.api import Api
 from vcf_tasks_async.auth import Auth
-from vcf_tasks_async.calls import Call
-from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.caller import Caller
+from vcf_tasks_async.calls import Call, Reply
+from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
+from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.policy import Policy
+from vcf_tasks_async.polling import Poller
+from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.tokens import Tokens
 from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
+from vcf_tasks_async.waiting import Waits
 from vcf_tasks_async.writes import Writer
 
 if TYPE_CHECKING:
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Seconds for giving the refresh token back when a session closes.
-_FAREWELL = 5.0
+_FAREWELL = 0.8
 
 
 @attrs.frozen
@@ -52,21 +58,30 @@ class Wiring:
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
         self.loop = asyncio.get_running_loop()
-        self._transport = Transport(
+        transport = Transport(
             plan.address,
-            plan.policy,
             http,
             ssl=ssl,
-            concurrency=plan.concurrency,
             proxy=plan.proxy,
             user_agent=_user_agent(),
-            rng=Random(),
-            lent=self._lent,
+            attempt_timeout=plan.policy.attempt_timeout,
+        )
+        self._caller = Caller(
+            transport, plan.address.name, plan.policy, concurrency=plan.concurrency, rng=Random()
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
-        self.api = Api(self._transport, self._tokens)
-        sends = {Action.RETRY: self.api.retry, Action.CANCEL: self.api.cancel}
-        self.writer = Writer(sends, self.api.get, self.api.is_credential_task, grace=plan.policy.grace)
+        self.api = Api(self._caller, self._tokens)
+        self.poller = Poller(self.api.get, self._listing, self.spawn, self.loop)
+        self.manager = plan.address.name
+        self.waits = Waits(self.poller, grace=plan.policy.grace, manager=self.manager)
+        sends = {Action.RETRY: self._retry, Action.CANCEL: self.api.cancel}
+        self.writer = Writer(
+            sends,
+            self.api.get,
+            self.api.is_credential_task,
+            grace=plan.policy.grace,
+            sleep=self._caller.sleep,
+        )
 
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:
@@ -80,7 +95,7 @@ class Wiring:
     async def close(self) -> None:
         """End what is running, give the refresh token back, close the connections."""
         self._closed = True
-        self._transport.close()
+        self._caller.close()
         try:
             for task in self._running:
                 task.cancel()
@@ -105,9 +120,32 @@ class Wiring:
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _exchange(self, method: str, path: str, body: bytes, *, what: str) -> bytes:
-        call = Call(method, path, what, _as_is, body=body, safe=True)
-        return (await self._transport.call(call)).value
+    def _listing(self, where: TaskFilter, prefetch: int) -> TaskStream:
+        return TaskStream(
+            lambda request: self.api.page(request.number, where, request.size),
+            self.spawn,
+            where,
+            page_size=100,
+            prefetch=prefetch,
+            strict=False,
+        )
+
+    async def _retry(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
+        """Send a retry, and let waits know that the old failure may show for a while."""
+        self.waits.retried(task_id)
+        try:
+            reply = await self.api.retry(task_id, proceed)
+        except (ApiError, NotSentError):
+            self.waits.not_retried(task_id)
+            raise
+        self.waits.retried(task_id)
+        return reply
+
+    async def _exchange(
+        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
+    ) -> bytes:
+        call = Call(method, path, what, _as_is, body=body, safe=True, secrets=secrets)
+        return (await self._caller.call(call)).value
 
 
 async def _as_is(body: bytes) -> bytes:

@@ -58,6 +58,7 @@ class Writer:
         look: reads one task.
         is_credential_task: whether the task is one that only the credentials calls can retry.
         grace: seconds for which the old status may show after a write was accepted.
+        sleep: sleeps so many seconds, or until the session closes.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Writer:
         is_credential_task: Callable[[str], Awaitable[bool]],
         *,
         grace: float,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self._sends = sends
         self._look = look
         self._is_credential_task = is_credential_task
         self._grace = grace
+        self._sleep = sleep or asyncio.sleep
 
     async def perform(self, action: Action, task_id: str) -> Outcome:
         """Do *action* to one task and say how it ended.
@@ -130,7 +133,7 @@ class Writer:
         ends = clock() + self._grace
         pause = _FIRST_LOOK
         while True:
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
             verdict, seen = await self._judge(action, task_id, before)
             pause = min(_LONGEST_PAUSE, 2 * pause)
             if verdict in (Applied.YES, Applied.CANNOT_TELL) or clock() + pause > ends:
@@ -163,7 +166,7 @@ class Writer:
         verdict, seen = await self._judge(action, task_id, before)
         if verdict in (Applied.NOT_YET, Applied.NO_LOOK):
             # Bounded, whatever the wall clock did since.
-            await asyncio.sleep(max(0.0, min(self._grace, at + self._grace - time.time())))
+            await self._sleep(max(0.0, min(self._grace, at + self._grace - time.time())))
             verdict, seen = await self._judge(action, task_id, before)
         if verdict is Applied.NOT_YET and before is not None:
             return None
@@ -179,6 +182,9 @@ class Writer:
             after = await self._look(task_id)
         except TaskNotFound:
             return judge_lost(action, before, None), "the task is gone"
+        except UsageError as error:
+            # The session was closed: no later look will tell more.
+            return Applied.CANNOT_TELL, f"the task can't be looked at ({error})"
         except VcfTasksError as error:
             return Applied.NO_LOOK, f"the task can't be looked at ({error})"
         shown = inert(after.raw_status or "no status", limit=40)

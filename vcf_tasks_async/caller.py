@@ -1,0 +1,191 @@
+"""One call: its token, its slot, its deadline, its repeats, and the result or the error it ends with.
+
+The loop that sleeps; the rules are `policy`'s, the sending `transport`'s, the tokens `tokens`'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from random import Random
+from typing import Any, Final, TypeVar
+
+import anyio
+
+from vcf_tasks_async.answers import Answer, Trouble, error_for, undecodable
+from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
+from vcf_tasks_async.policy import Failure, Policy, RepeatBudget, delay_before, may_repeat
+from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.text import inert
+from vcf_tasks_async.transport import Transport
+
+_log = logging.getLogger("vcf_tasks_async")
+T = TypeVar("T")
+
+_FOR_TOKEN: Final = "the login"  # noqa: S105 - what was waited for
+_FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that is too short"
+# A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
+_RENEWALS: Final = 2
+
+
+class Caller:
+    """Makes calls to one SDDC Manager.
+
+    Args:
+        transport: sends one attempt.
+        manager: its name, for errors and logs.
+        policy: deadlines, pauses and repeats.
+        concurrency: attempts in flight at most.
+        rng: for jitter.
+    """
+
+    def __init__(
+        self, transport: Transport, manager: str, policy: Policy, *, concurrency: int, rng: Random
+    ) -> None:
+        self._transport = transport
+        self._manager = manager
+        self._policy = policy
+        self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
+        self._budget = RepeatBudget(policy.budget)
+        self._rng = rng
+        self._closing = asyncio.Event()
+        self._clocks: set[asyncio.Timeout] = set()
+
+    def close(self) -> None:
+        """Send nothing more, and end what is under way: whoever queues, pauses or waits is told at once."""
+        self._closing.set()
+        now = asyncio.get_running_loop().time()
+        for clock in tuple(self._clocks):
+            if not clock.expired():
+                clock.reschedule(now)
+        self._transport.close()
+
+    async def sleep(self, pause: float) -> None:
+        """Sleep for *pause* seconds, or until the session closes."""
+        try:
+            async with asyncio.timeout(pause):
+                await self._closing.wait()
+        except TimeoutError:
+            pass
+
+    async def call(self, call: Call[T], tokens: TokenSource | None = None) -> Reply[T]:
+        """Send *call*, again where that is allowed, and read its answer.
+
+        Raises:
+            ApiError: the server said no; its subclass says how.
+            NotSentError: it never got there.
+            OutcomeUnknownError: a write was sent and its answer lost.
+            DeadlineError: time ran out (for a write: before it was sent).
+            TransportError: no usable answer to a read.
+            DecodeError: an answer to a read that can't be read.
+        """
+        ends = asyncio.get_running_loop().time() + self._policy.deadline
+        self._budget.give()
+        attempts = renewals = 0
+        while True:
+            token = await self._enter(call, tokens, ends, attempts)
+            try:
+                self._check(call, tokens, attempts)
+                attempts += 1
+                outcome = await self._transport.attempt(call, token, ends)
+            finally:
+                # Token calls have no slot: one that waited for it while all callers hold theirs would
+                # wait for ever.
+                if tokens is not None:
+                    self._slots.release()
+            if isinstance(outcome, Answer):
+                if token is not None and tokens is not None:
+                    tokens.accepted(token)
+                result = await _result(call, outcome)
+                if not isinstance(result, Trouble):
+                    return Reply(result[0], attempts)
+                outcome = result
+            rejected = outcome.failure.status
+            if token is not None and tokens is not None and rejected in (401, 403) and renewals < _RENEWALS:
+                renewals += 1
+                renewal = tokens.renew(token, certain=rejected == 401)
+                if await self._until(ends, renewal, call, attempts, _FOR_TOKEN):
+                    continue
+            pause = self._pause(call, outcome.failure, attempts + 1, ends)
+            if pause is None or self._closing.is_set():
+                raise error_for(outcome, what=call.what, safe=call.safe, **self._where(call, attempts))
+            _log.debug(
+                "%s %s at %s: %s; again in %.2f s",
+                call.method, inert(call.path, limit=200), self._manager, outcome.words, pause,
+            )  # fmt: skip
+            await self.sleep(pause)
+
+    async def _enter(
+        self, call: Call[T], tokens: TokenSource | None, ends: float, attempts: int
+    ) -> Secret | None:
+        """Wait for a token and a slot; returns holding the slot (but for token calls, which take none)."""
+        if tokens is None:
+            return None
+        while True:
+            if tokens.current() is None:
+                await self._until(ends, tokens.ready(), call, attempts, _FOR_TOKEN)
+            try:
+                self._slots.acquire_nowait()
+            except anyio.WouldBlock:
+                await self._until(ends, self._slots.acquire(), call, attempts, _FOR_SLOT)
+            token = tokens.current()
+            if token is not None:
+                return token
+            # It expired or was rejected while we queued.
+            self._slots.release()
+
+    async def _until(self, ends: float, work: Awaitable[T], call: Call[Any], attempts: int, what: str) -> T:
+        """*work*, unless the call's deadline or the end of the session comes first."""
+        try:
+            async with asyncio.timeout_at(ends) as clock:
+                self._clocks.add(clock)
+                try:
+                    return await work
+                finally:
+                    self._clocks.discard(clock)
+        except TimeoutError as error:
+            if isinstance(error, VcfTasksError):
+                raise
+        if self._closing.is_set():
+            raise _closed()
+        raise DeadlineError(
+            f"{call.what} at {self._manager}: {self._policy.deadline:g} s passed while it waited for {what}",
+            **self._where(call, attempts),
+        )
+
+    def _check(self, call: Call[Any], tokens: TokenSource | None, attempts: int) -> None:
+        """Whether *call* may go out at all."""
+        # A token call may, when the session closes: the farewell, which gives the refresh token back.
+        if tokens is not None and self._closing.is_set():
+            raise _closed()
+        if not self._transport.is_usable:
+            raise UsageError("the aiohttp session that was lent is closed: keep it open as long as this one")
+        if not call.proceed():
+            raise NotSentError(
+                f"{call.what} at {self._manager}: not sent, the run was ended", **self._where(call, attempts)
+            )
+
+    def _pause(self, call: Call[Any], failure: Failure, attempt: int, ends: float) -> float | None:
+        """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
+        if not call.repeat or not may_repeat(failure, safe=call.safe):
+            return None
+        pause = delay_before(attempt, failure, self._policy, rng=self._rng)
+        if pause is None or asyncio.get_running_loop().time() + pause >= ends:
+            return None
+        return pause if self._budget.take() else None
+
+    def _where(self, call: Call[Any], attempts: int) -> dict[str, Any]:
+        return {"manager": self._manager, "method": call.method, "path": call.path, "attempts": attempts}
+
+
+async def _result(call: Call[T], answer: Answer) -> tuple[T] | Trouble:
+    try:
+        return (await call.read(answer.body),)
+    except DecodeError as error:
+        return undecodable(answer, error)
+
+
+def _closed() -> UsageError:
+    return UsageError("the session was closed: open it again with `async with`")

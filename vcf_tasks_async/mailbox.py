@@ -1,0 +1,124 @@
+"""An async generator over what is put into a box, without being a generator function.
+
+No frame is suspended in mid-work, so a timeout or a cancellation round one ``anext`` loses nothing, and
+no scope is open while the reader has the floor (PEP 789). Whoever fills the box knows the box alone: a
+reader who walks away is noticed, and the box closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+# Seconds for which items are handed out before others on the loop have their turn: an `async for` over
+# items that are there never suspends by itself.
+_TURN: Final = 0.002
+
+
+class Empty(Exception):
+    """There is nothing in the box just now."""
+
+
+class Box(Protocol[T_co]):
+    """What a `Mailbox` reads from."""
+
+    @property
+    def bell(self) -> asyncio.Event:
+        """Set when there is something to take."""
+        ...
+
+    def open(self) -> None:
+        """Begin to fill it; more than once does no harm."""
+        ...
+
+    def take(self) -> T_co:
+        """The next item.
+
+        Raises:
+            Empty: there is none yet.
+            StopAsyncIteration: there will be none any more. Any other error ends it as well.
+        """
+        ...
+
+    def close(self) -> None:
+        """Fill it no more; more than once does no harm."""
+        ...
+
+    async def closed(self) -> None:
+        """Return when nothing is left running."""
+        ...
+
+
+class Mailbox(AsyncGenerator[T_co, None]):
+    """Hands out what comes into a box."""
+
+    def __init__(self, box: Box[T_co]) -> None:
+        self._box = box
+        self._busy = self._over = False
+        self._turn_ends = 0.0
+        # A bare `break` leaves an object that nobody closes.
+        weakref.finalize(self, box.close).atexit = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T_co:
+        if self._busy:
+            raise RuntimeError("this is being read already: give each reader one of its own")
+        self._busy = True
+        try:
+            while not self._over:
+                clock = asyncio.get_running_loop().time
+                if clock() >= self._turn_ends:
+                    # Before anything is taken: a cancellation here loses nothing.
+                    await asyncio.sleep(0)
+                    self._turn_ends = clock() + _TURN
+                self._box.open()
+                self._box.bell.clear()
+                try:
+                    return self._box.take()
+                except Empty:
+                    pass
+                await self._box.bell.wait()
+        except BaseException as error:
+            if not isinstance(error, asyncio.CancelledError):
+                await self.aclose()
+            raise
+        finally:
+            self._busy = False
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End at once: nothing is left running when this returns."""
+        self._over = True
+        self._box.close()
+        self._box.bell.set()
+        await self._box.closed()
+
+    async def asend(self, value: None) -> T_co:
+        """As ``anext``: nothing can be sent into this."""
+        return await self.__anext__()
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+        /,
+    ) -> T_co:
+        """End and raise what was thrown."""
+        await self.aclose()
+        error = typ if isinstance(typ, BaseException) else val if isinstance(val, BaseException) else typ()
+        raise error.with_traceback(tb) if tb is not None else error
+
+    async def __aenter__(self) -> Self:
+        self._box.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
