@@ -91,7 +91,11 @@ class Journal:
 
     def intent(self, task_id: str, before: Sighting | None) -> None:
         """The write is about to leave."""
-        seen = {} if before is None else {"status": before.status.value, "mark": before.mark}
+        seen = (
+            {}
+            if before is None
+            else {"status": before.status.value, "completed": before.completed, "steps": before.steps}
+        )
         self._note({"intent": task_id, "at": round(time.time(), 3), **seen})
 
     def outcome(self, outcome: Outcome) -> None:
@@ -139,7 +143,7 @@ class Journal:
             note = _parsed(raw)
             whole = raw.endswith(b"\n")
             if number == 1:
-                if note is None and not whole and _line(head).startswith(raw):
+                if not whole and _line(head).startswith(raw):
                     break  # killed while it wrote its very first line
                 self._check_head(note, head)
             elif note is None or not whole:
@@ -181,7 +185,9 @@ class Journal:
             self._accepted.add(task_id)
             self._earlier.pop(task_id, None)
             return
-        before = Sighting(Status(note["status"]), note["mark"]) if "mark" in note else None
+        before = None
+        if "status" in note:
+            before = Sighting(Status(note["status"]), note.get("completed"), note.get("steps"))
         if before is None and task_id in self._earlier:
             # An outcome stands for the intent before it.
             before = self._earlier[task_id].before
@@ -198,7 +204,7 @@ def _parsed(raw: bytes) -> dict[str, Any] | None:
         note = json.loads(raw)
         if "outcome" in note:
             Result(note["result"])
-        if "mark" in note:
+        if "status" in note:
             Status(note["status"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -47,24 +47,34 @@ class Sighting:
 
     Attributes:
         status: its status, normalised.
-        mark: digest of what a new run would change: completion time, subtasks, errors.
+        completed: its completion timestamp, as it came.
+        steps: digest of its subtasks' names, statuses and completion timestamps; None where none came.
 
     Example:
-        >>> task = Task(id="a758", raw_status="Failed")
-        >>> Sighting.of(task) == Sighting.of(task)
+        >>> before = Sighting(Status.FAILED, completed="2026-01-01T00:00:00Z")
+        >>> Sighting(Status.FAILED, completed="2026-01-01T00:01:00Z").is_another_run_than(before)
         True
     """
 
     status: Status
-    mark: str
+    completed: str | None = None
+    steps: str | None = None
 
     @classmethod
     def of(cls, task: Task) -> Sighting:
         """How *task* looks."""
-        document = task.to_json()
-        run = [document.get(key) for key in ("completionTimestamp", "subTasks", "errors")]
-        text = json.dumps(run, sort_keys=True)
-        return cls(task.status, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+        steps = [(sub.name, sub.raw_status, sub.completion_timestamp) for sub in task.sub_tasks]
+        text = json.dumps(steps)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32] if steps else None
+        return cls(task.status, task.completion_timestamp, digest)
+
+    def is_another_run_than(self, before: Sighting) -> bool:
+        """Whether anything that both sightings tell is different.
+
+        What one of them does not tell proves nothing: a list may show less of a task than its own page.
+        """
+        pairs = ((self.completed, before.completed), (self.steps, before.steps))
+        return any(now is not None and then is not None and now != then for now, then in pairs)
 
 
 def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> Applied:
@@ -80,8 +90,9 @@ def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> A
     """
     if action is Action.CANCEL:
         if after is None:
-            # Some releases remove the record of a cancelled task.
-            return Applied.YES if before is not None else Applied.CANNOT_TELL
+            # Some releases remove the record of a cancelled task; one that had ended may have been purged.
+            ran = before is not None and not before.status.is_ended
+            return Applied.YES if ran else Applied.CANNOT_TELL
         if after.status in (Status.CANCELLED, Status.USER_CANCELLED):
             already = before is None or before.status is after.status
             return Applied.CANNOT_TELL if already else Applied.YES
@@ -97,4 +108,4 @@ def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> A
         # A failed task runs or succeeds only after a retry; cancelled or skipped tells nothing of ours.
         return Applied.YES if after.succeeded or not after.is_ended else Applied.CANNOT_TELL
     # Failed both times: the old failure still showing, or a new one. Only a new one looks different.
-    return Applied.NOT_YET if Sighting.of(after) == before else Applied.YES
+    return Applied.YES if Sighting.of(after).is_another_run_than(before) else Applied.NOT_YET

@@ -276,7 +276,7 @@ class _Sweep(Lane):
 
     def drop(self, what: str, follower: Follower) -> None:
         if follower in self._followers:
-            self._followers.remove(follower)
+            self._followers = [each for each in self._followers if each is not follower]
             if not self._followers:
                 self.stop()
 
@@ -318,9 +318,7 @@ class _Sweep(Lane):
                 for follower in present:
                     follower.missing(task_id)
         polling = self._polling()
-        self._pause = next_pause(
-            max(self._pause, polling.initial), polling, changed=changed or bool(absent)
-        )
+        self._pause = next_pause(max(self._pause, polling.initial), polling, changed=changed or bool(absent))
         # A long listing is not followed by the next one at once: at most half the time goes into reading.
         pause = max(jittered(self._pause, polling, rng=self._looker.rng), now - self._last)
         self._due = now + pause

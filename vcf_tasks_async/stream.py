@@ -67,7 +67,6 @@ class TaskStream(AsyncGenerator[Task, None]):
         self._prefetch = prefetch
         self._strict = strict
         self._pages: deque[asyncio.Task[TaskPage]] = deque()
-        self._in_flight = 0
         self._ready: deque[Task | DecodeError] = deque()
         self._turn_ends = 0.0
         self._busy = False
@@ -151,21 +150,18 @@ class TaskStream(AsyncGenerator[Task, None]):
 
     def _top_up(self) -> None:
         """Ask for pages while the window has room: *prefetch* in flight, twice that with those that wait."""
-        while self._in_flight < self._prefetch and len(self._pages) < 2 * self._prefetch and not self._closed:
+        # Counted anew each time: a page may be done and its callback still to come.
+        in_flight = sum(not page.done() for page in self._pages)
+        while in_flight < self._prefetch and len(self._pages) < 2 * self._prefetch and not self._closed:
             request = self._listing.next_request()
             if request is None:
                 return
             self.requests += 1
-            self._in_flight += 1
+            in_flight += 1
             page = self._spawn(_fetched(self._fetch, request))
             self._pages.append(page)
             # The page must not keep an abandoned stream alive, or it would go on asking for pages.
-            page.add_done_callback(partial(_arrival, weakref.WeakMethod(self._arrived)))
-
-    def _arrived(self, *, failed: bool) -> None:
-        self._in_flight -= 1
-        if not failed:
-            self._top_up()
+            page.add_done_callback(partial(_arrived, weakref.WeakMethod(self._top_up)))
 
     async def aclose(self) -> None:
         """End at once: whatever is in flight is cancelled and gone when this returns."""
@@ -200,12 +196,12 @@ class TaskStream(AsyncGenerator[Task, None]):
         await self.aclose()
 
 
-def _arrival(tell: weakref.WeakMethod[Callable[..., None]], page: asyncio.Task[TaskPage]) -> None:
+def _arrived(top_up: weakref.WeakMethod[Callable[[], None]], page: asyncio.Task[TaskPage]) -> None:
     """A page arrived: the next one is asked for, as long as the stream is there to want it."""
     failed = page.cancelled() or page.exception() is not None
-    arrived = tell()
-    if arrived is not None:
-        arrived(failed=failed)
+    ask = top_up()
+    if ask is not None and not failed:
+        ask()
 
 
 async def _fetched(fetch: FetchPage, request: PageRequest) -> TaskPage:

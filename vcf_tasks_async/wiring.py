@@ -80,6 +80,7 @@ class Wiring:
             self.api.get,
             self.api.is_credential_task,
             grace=plan.policy.grace,
+            deadline=plan.policy.deadline,
             sleep=self._caller.sleep,
         )
 

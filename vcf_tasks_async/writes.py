@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import attrs
 
+from vcf_tasks_async.address import task_path
 from vcf_tasks_async.errors import (
     ApiError,
     NotSentError,
@@ -58,6 +59,7 @@ class Writer:
         look: reads one task.
         is_credential_task: whether the task is one that only the credentials calls can retry.
         grace: seconds for which the old status may show after a write was accepted.
+        deadline: seconds that may pass between deciding on a write and sending it.
         sleep: sleeps so many seconds, or until the session closes.
     """
 
@@ -68,12 +70,14 @@ class Writer:
         is_credential_task: Callable[[str], Awaitable[bool]],
         *,
         grace: float,
+        deadline: float = 0.0,
         sleep: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self._sends = sends
         self._look = look
         self._is_credential_task = is_credential_task
         self._grace = grace
+        self._deadline = deadline
         self._sleep = sleep or asyncio.sleep
 
     async def perform(self, action: Action, task_id: str) -> Outcome:
@@ -106,7 +110,7 @@ class Writer:
         except VcfTasksError as error:
             # A refusal of the login on the way is none of the write, which never left then. Nor did one
             # that met its deadline: in flight, that would be an OutcomeUnknownError.
-            refused = isinstance(error, ApiError) and (error.path or "").endswith(f"/{task_id}")
+            refused = isinstance(error, ApiError) and (error.path or "").endswith(task_path(task_id, ""))
             result, reason, kept = Result.REJECTED if refused else Result.NOT_SENT, str(error), error
             attempts = getattr(error, "attempts", 0) if refused or isinstance(error, NotSentError) else 0
         if (
@@ -159,14 +163,16 @@ class Writer:
             action: what was to be asked.
             task_id: of which task.
             before: how the task looked before.
-            at: wall-clock seconds of the intent. Until the grace is over, the old status proves nothing.
+            at: wall-clock seconds of the intent. The write may have gone out as late as its deadline, and
+                until the grace after that is over, the old status proves nothing.
         """
         clock = asyncio.get_running_loop().time
         started = clock()
         verdict, seen = await self._judge(action, task_id, before)
         if verdict in (Applied.NOT_YET, Applied.NO_LOOK):
+            longest = self._deadline + self._grace
             # Bounded, whatever the wall clock did since.
-            await self._sleep(max(0.0, min(self._grace, at + self._grace - time.time())))
+            await self._sleep(max(0.0, min(longest, at + longest - time.time())))
             verdict, seen = await self._judge(action, task_id, before)
         if verdict is Applied.NOT_YET and before is not None:
             return None
