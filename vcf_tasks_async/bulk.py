@@ -34,6 +34,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 _GRACE: Final = 5.0
 # Lost answers looked into at once, for each worker: beyond that, workers wait with new writes.
 _LOST_PER_WORKER: Final = 4
+# Seconds for which targets may be taken before others on the loop have their turn.
+_TURN: Final = 0.002
 
 
 @attrs.frozen
@@ -93,6 +95,7 @@ class BulkRun(AsyncIterator[Outcome]):
         self._unread: deque[Outcome] = deque()
         self._has_reader = False
         self._syncing = False
+        self._turn_ends = 0.0
         self._timers: list[asyncio.TimerHandle] = []
         self._arrived = anyio.Event()
         self._room = anyio.Event()
@@ -210,12 +213,15 @@ class BulkRun(AsyncIterator[Outcome]):
         for target in self._source.rest():
             task_id = target.id if isinstance(target, Task) else target
             if self._seen.add(task_id):
-                self._tell(self._dispatch.not_sent(task_id))
+                self._tell(self._dispatch.not_sent(task_id), judged=False)
         self.report.complete = self._source.exhausted and self._source.error is None
         with anyio.CancelScope(shield=True):
             await self._source.close()
             if self._dispatch.journal is not None:
-                await anyio.to_thread.run_sync(self._dispatch.journal.close)
+                try:
+                    await anyio.to_thread.run_sync(self._dispatch.journal.close)
+                except OSError as error:
+                    self._error = self._error or error
 
     async def _work(self, group: anyio.abc.TaskGroup) -> None:
         while not self._stopping.is_set():
@@ -226,6 +232,7 @@ class BulkRun(AsyncIterator[Outcome]):
             task_id = target.id if isinstance(target, Task) else target
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
+                await self._give_way()
                 continue
             with self._accounted(task_id):
                 begun = await self._dispatch.begin(task_id, task)
@@ -268,8 +275,7 @@ class BulkRun(AsyncIterator[Outcome]):
         try:
             yield
         except asyncio.CancelledError:
-            reason = "the run was ended while the request was on its way"
-            self._tell(Outcome(task_id, action, Result.UNKNOWN, reason))
+            self._tell(self._dispatch.cut_off(task_id))
             raise
         except OSError as error:
             self._broken_journal(error)
@@ -277,7 +283,7 @@ class BulkRun(AsyncIterator[Outcome]):
 
     def _note(self, outcome: Outcome, group: anyio.abc.TaskGroup) -> None:
         journal = self._dispatch.journal
-        if journal is None:
+        if journal is None or self._options.dry_run:
             return
         try:
             journal.outcome(outcome)
@@ -299,16 +305,21 @@ class BulkRun(AsyncIterator[Outcome]):
         self._error = self._error or error
         self._stop(f"the journal can't be written: {error.strerror}")
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, *, judged: bool = True) -> None:
         self.report.add(outcome)
         if self._has_reader:
             self._unread.append(outcome)
             self._arrived.set()
-        if why := self._rule.feed(outcome.result):
+        if judged and (why := self._rule.feed(outcome.result)):
             self._stop(why)
 
     async def _give_way(self) -> None:
-        """Hold back while whoever reads the outcomes is behind."""
+        """Let others on the loop have their turn, and hold back while who reads the outcomes is behind."""
+        # Targets that need no request would go by without a single suspension.
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._turn_ends:
+            await asyncio.sleep(0)
+            self._turn_ends = clock() + _TURN
         while (
             self._has_reader
             and len(self._unread) >= 2 * self._options.concurrency

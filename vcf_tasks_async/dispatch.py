@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import attrs
@@ -74,6 +75,8 @@ class Dispatch:
         self._dry_run = dry_run
         self._stopping = stopping
         self.journal: Journal | None = None
+        # Targets whose write may have left, and whose outcome is not known yet.
+        self.left: set[str] = set()
 
     async def begin(self, task_id: str, task: Task | None) -> Outcome | Sent:
         """Send the write, if it is to be sent; what takes longer is left to `finish`."""
@@ -81,11 +84,10 @@ class Dispatch:
         if earlier is not None and earlier.result in (Result.ACCEPTED, Result.REJECTED):
             reason = f"in an earlier run, by the journal{f': {earlier.reason}' if earlier.reason else ''}"
             return self._outcome(task_id, earlier.result, reason)
-        if outcome := self._unsendable(task_id, task):
-            return outcome
-        if earlier is not None and earlier.result in (None, Result.UNKNOWN):
+        if earlier is not None and earlier.result in (None, Result.UNKNOWN) and not self._dry_run:
+            # Whatever it shows now may be our doing: looked at before it is judged.
             return Sent(task_id, task, earlier=earlier)
-        return await self._send(task_id, task)
+        return self._unsendable(task_id, task) or await self._send(task_id, task)
 
     def _unsendable(self, task_id: str, task: Task | None) -> Outcome | None:
         """The outcome of a target that is not worth a request."""
@@ -105,23 +107,28 @@ class Dispatch:
         if self.journal is not None:
             self.journal.intent(task_id, None if task is None else Sighting.of(task))
         try:
-            sent = await self._writes.send(self._action, task_id, self._proceed)
+            sent = await self._writes.send(self._action, task_id, partial(self._proceed, task_id))
         except UsageError as error:
             # The session was closed under the run.
             return attrs.evolve(self._outcome(task_id, Result.NOT_SENT, str(error)), error=error)
-        return Sent(task_id, task, lost=sent) if isinstance(sent, Lost) else sent
+        if isinstance(sent, Lost):
+            return Sent(task_id, task, lost=sent)
+        self.left.discard(task_id)
+        return sent
 
     async def finish(self, sent: Sent) -> Outcome:
         """Find out what became of a write whose answer was lost, now or in an earlier run."""
         if sent.lost is not None:
             before = None if sent.task is None else Sighting.of(sent.task)
-            return await self._writes.settle(self._action, sent.task_id, before, sent.lost)
+            outcome = await self._writes.settle(self._action, sent.task_id, before, sent.lost)
+            self.left.discard(sent.task_id)
+            return outcome
         assert sent.earlier is not None
         earlier = sent.earlier
-        outcome = await self._writes.resume(self._action, sent.task_id, earlier.before, earlier.at)
-        if outcome is not None:
-            return outcome
-        again = await self._send(sent.task_id, sent.task)
+        resumed = await self._writes.resume(self._action, sent.task_id, earlier.before, earlier.at)
+        if resumed is not None:
+            return resumed
+        again = self._unsendable(sent.task_id, sent.task) or await self._send(sent.task_id, sent.task)
         return await self.finish(again) if isinstance(again, Sent) else again
 
     async def follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> Outcome:
@@ -149,8 +156,17 @@ class Dispatch:
             except TimeoutError:
                 pass
 
-    def _proceed(self) -> bool:
-        return not self._stopping.is_set()
+    def _proceed(self, task_id: str) -> bool:
+        if self._stopping.is_set():
+            return False
+        self.left.add(task_id)
+        return True
+
+    def cut_off(self, task_id: str) -> Outcome:
+        """The outcome of a target that was in work when the run was cut off."""
+        if task_id not in self.left:
+            return self.not_sent(task_id)
+        return self._outcome(task_id, Result.UNKNOWN, "the run was ended while the request was on its way")
 
     def not_sent(self, task_id: str) -> Outcome:
         """The outcome of a target that the run did not come to."""

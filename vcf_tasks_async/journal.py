@@ -146,7 +146,7 @@ class Journal:
                 if not whole and _line(head).startswith(raw):
                     break  # killed while it wrote its very first line
                 self._check_head(note, head)
-            elif note is None or not whole:
+            elif note is None or not whole or "journal" in note:
                 if whole:
                     raise UsageError(
                         f"the journal {self._path} is broken in line {number}: it was left as it is;"
@@ -175,37 +175,52 @@ class Journal:
             )
 
     def _take(self, note: dict[str, Any]) -> None:
+        task_id = note["intent"] if "intent" in note else note["outcome"]
+        before = self._earlier.get(task_id)
         if "intent" in note:
-            task_id, result, reason = note["intent"], None, None
-        else:
-            task_id, result, reason = note.get("outcome"), Result(note["result"]), note.get("reason")
-        if not isinstance(task_id, str):
+            seen = None
+            if "status" in note:
+                seen = Sighting(Status(note["status"]), note.get("completed"), note.get("steps"))
+            self._earlier[task_id] = Earlier(None, None, seen, note["at"])
             return
+        result = Result(note["result"])
         if result is Result.ACCEPTED:
             self._accepted.add(task_id)
             self._earlier.pop(task_id, None)
-            return
-        before = None
-        if "status" in note:
-            before = Sighting(Status(note["status"]), note.get("completed"), note.get("steps"))
-        if before is None and task_id in self._earlier:
-            # An outcome stands for the intent before it.
-            before = self._earlier[task_id].before
-        self._earlier[task_id] = Earlier(result, reason, before, note.get("at", 0.0))
+        elif before is None:
+            self._earlier[task_id] = Earlier(result, note.get("reason"))
+        elif result is not Result.SKIPPED:
+            # An outcome stands for the intent before it; a skip leaves what is open as open as it was.
+            self._earlier[task_id] = attrs.evolve(before, result=result, reason=note.get("reason"))
 
 
 def _line(note: dict[str, Any]) -> bytes:
     return json.dumps(note, separators=(",", ":")).encode() + b"\n"
 
 
+_SHAPES: Final[dict[str, dict[str, tuple[type, ...]]]] = {
+    "journal": {"journal": (str,), "version": (int,), "manager": (str,), "action": (str,)},
+    "intent": {
+        "intent": (str,), "at": (int, float), "status": (str, type(None)), "completed": (str, type(None)),
+        "steps": (str, type(None)),
+    },
+    "outcome": {"outcome": (str,), "result": (str,), "reason": (str, type(None))},
+}  # fmt: skip
+_OPTIONAL: Final = ("status", "completed", "steps", "reason")
+
+
 def _parsed(raw: bytes) -> dict[str, Any] | None:
-    """The note in a line, or None when it holds none."""
+    """The note in a line, or None when it holds none, or one of the wrong kind."""
     try:
         note = json.loads(raw)
-        if "outcome" in note:
+        kind = next(kind for kind in _SHAPES if kind in note)
+        for key, types in _SHAPES[kind].items():
+            if (key in note or key not in _OPTIONAL) and type(note[key]) not in types:
+                return None
+        if kind == "outcome":
             Result(note["result"])
-        if "status" in note:
+        if note.get("status") is not None:
             Status(note["status"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         return None
-    return note if isinstance(note, dict) and note.keys() & {"journal", "intent", "outcome"} else None
+    return note if isinstance(note, dict) else None

@@ -8,6 +8,7 @@ the single tasks too. What looks mean is up to the followers (`waiting`, `watch`
 from __future__ import annotations
 
 import math
+from functools import reduce
 from random import Random
 from typing import Final
 
@@ -28,6 +29,8 @@ ABSENCE: Final = 5.0
 _GATHER: Final = 0.25
 # Absent tasks that are asked for after one listing; the others' turn comes after the next.
 _ASKED_FOR: Final = 64
+# Pages in flight while a listing is read again: nobody waits for it, and what is held the collector walks.
+_AHEAD: Final = 2
 _EVERYTHING: Final = TaskFilter()
 
 
@@ -138,10 +141,7 @@ class _Singles(Lane):
             return
         record.followers.remove(follower)
         if record.followers:
-            pollings = [each.polling for each in record.followers]
-            record.polling = pollings[0]
-            for polling in pollings[1:]:
-                record.polling = _quicker(record.polling, polling)
+            record.polling = reduce(_quicker, (each.polling for each in record.followers))
             return
         del self._records[what]
         self._hasty.discard(what)
@@ -287,10 +287,8 @@ class _Sweep(Lane):
         return self._last + self._polling().initial
 
     def _polling(self) -> Polling:
-        polling = self._followers[0].polling if self._followers else Polling()
-        for follower in self._followers[1:]:
-            polling = _quicker(polling, follower.polling)
-        return polling
+        pollings = [follower.polling for follower in self._followers] or [Polling()]
+        return reduce(_quicker, pollings)
 
     async def look(self) -> None:
         self._asked = False
@@ -326,7 +324,7 @@ class _Sweep(Lane):
     async def _read(self, present: tuple[SweepFollower, ...]) -> bool:
         changed = False
         unfiltered = self._query == _EVERYTHING
-        reading = self._looker.listing(self._query, 4)
+        reading = self._looker.listing(self._query, _AHEAD)
         place = 0
         try:
             while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+from collections.abc import Awaitable
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -295,6 +296,7 @@ class TaskSession(Follows):
         stop_after: float | None = None,
         deadline: float | None = None,
         journal: str | os.PathLike[str] | None = None,
+        wait: bool = False,
         summary: bool = False,
     ) -> BulkRun:
         """Retry many tasks, at most *concurrency* at once, with one `Outcome` for each.
@@ -312,6 +314,8 @@ class TaskSession(Follows):
             deadline: seconds for the whole run.
             journal: path of a file that remembers the run. Call again with the same file after a run was
                 killed: what was accepted is not sent again, and what may have been is looked at first.
+            wait: follow each accepted task to its end, which is the outcome's ``final``; all share one
+                poller. A task whose end can't be known says why in its ``reason``.
             summary: keep counts of all, but only the first 1,000 outcomes that went wrong.
 
         Returns:
@@ -328,7 +332,7 @@ class TaskSession(Follows):
             >>> report.raise_for_failures()
         """
         return self._many(
-            Action.RETRY, targets, concurrency, journal,
+            Action.RETRY, targets, concurrency, journal, wait,
             force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
             summary=summary,
         )  # fmt: skip
@@ -344,6 +348,7 @@ class TaskSession(Follows):
         stop_after: float | None = None,
         deadline: float | None = None,
         journal: str | os.PathLike[str] | None = None,
+        wait: bool = False,
         summary: bool = False,
     ) -> BulkRun:
         """Cancel many tasks, at most *concurrency* at once, with one `Outcome` for each.
@@ -357,7 +362,7 @@ class TaskSession(Follows):
             Counter({<Result.ACCEPTED: 'accepted'>: 1})
         """
         return self._many(
-            Action.CANCEL, targets, concurrency, journal,
+            Action.CANCEL, targets, concurrency, journal, wait,
             force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
             summary=summary,
         )  # fmt: skip
@@ -368,14 +373,20 @@ class TaskSession(Follows):
         targets: Targets,
         concurrency: int | None,
         journal: str | os.PathLike[str] | None,
+        wait: bool,
         **how: Any,
     ) -> BulkRun:
         wiring = self._opened()
+
+        def follow(task_id: str, before: Task | None) -> Awaitable[Task]:
+            return wiring.waits.ended(task_id, before=before, after_retry=action is Action.RETRY)
+
         if how["deadline"] is not None:
             how["deadline"] = _seconds("deadline", how["deadline"])
         options = Options(
             self._plan.concurrency if concurrency is None else _count("concurrency", concurrency),
-            open_journal=None if journal is None else partial(Journal, journal, self.manager, action),
+            open_journal=None if journal is None else partial(Journal, _path(journal), self.manager, action),
+            follow=follow if wait else None,
             **how,
         )
         return BulkRun(action, targets, wiring.writer, wiring.spawn, options)
@@ -395,6 +406,12 @@ def _filter(where: object) -> TaskFilter | None:
     if where is None or isinstance(where, TaskFilter):
         return where
     raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")
+
+
+def _path(journal: object) -> str | os.PathLike[str]:
+    if isinstance(journal, str | os.PathLike) and str(journal):
+        return journal
+    raise UsageError(f"journal takes the path of a file, not {journal!r}")
 
 
 def _seconds(what: str, value: object) -> float:

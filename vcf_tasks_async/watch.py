@@ -30,7 +30,8 @@ _MOST_NEWS: Final = 1000
 class TaskWatch(Mailbox[TaskEvent]):
     """Events of tasks, as they are seen. Made by `TaskSession.watch`.
 
-    For each task they come in order, each once. A look shows what is, not what was: of what happens between
+    For each task they come in order, each once: APPEARED first, ENDED when it is seen to end (one that had
+    ended before has only appeared). A look shows what is, not what was: of what happens between
     two looks only the outcome is seen, and a reader slower than the looks gets what happened to a task
     meanwhile in one. LOST and RESTORED tell of the connection (with a `TaskEvent.task_id`: of that one task,
     which can't be read). A watch of ids ends when all of them are gone, any other one never by itself.
