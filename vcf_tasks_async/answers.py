@@ -72,7 +72,10 @@ def too_large(status: int, cap: int) -> Trouble:
 
 def undecodable(answer: Answer, error: DecodeError) -> Trouble:
     """A good status over a body that can't be read."""
-    return Trouble(Failure(Fate.ANSWERED, answer.status, undecodable=True), str(error), answer, error)
+    # JSON of another shape will not get better by asking again.
+    return Trouble(
+        Failure(Fate.ANSWERED, answer.status, undecodable=error.not_json), str(error), answer, error
+    )
 
 
 def refused(answer: Answer) -> Trouble:
@@ -125,7 +128,12 @@ def error_for(
         )
     if (error := trouble.decode_error) is not None:
         return DecodeError(
-            line, json_path=error.json_path, task_id=error.task_id, sample=error.sample, **where
+            line,
+            json_path=error.json_path,
+            task_id=error.task_id,
+            sample=error.sample,
+            not_json=error.not_json,
+            **where,
         )
     if answer is None:
         return TransportError(line, attempts=attempts, **where)

@@ -28,6 +28,7 @@ _FOR_TOKEN: Final = "the login"  # noqa: S105 - what was waited for
 _FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that is too short"
 # A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
 _RENEWALS: Final = 2
+_LEAST: Final = 1.0
 
 
 class Caller:
@@ -87,7 +88,7 @@ class Caller:
         while True:
             token = await self._enter(call, tokens, ends, attempts)
             try:
-                self._check(call, tokens, attempts)
+                self._check(call, tokens, ends, attempts)
                 attempts += 1
                 outcome = await self._transport.attempt(call, token, ends)
             finally:
@@ -150,18 +151,30 @@ class Caller:
                 raise
         if self._closing.is_set():
             raise _closed()
-        raise DeadlineError(
+        raise self._deadline(call, attempts, what)
+
+    def _deadline(self, call: Call[Any], attempts: int, what: str) -> DeadlineError:
+        return DeadlineError(
             f"{call.what} at {self._manager}: {self._policy.deadline:g} s passed while it waited for {what}",
             **self._where(call, attempts),
         )
 
-    def _check(self, call: Call[Any], tokens: TokenSource | None, attempts: int) -> None:
+    def _least(self, call: Call[Any]) -> float:
+        """Seconds that must be left for *call* to go out.
+
+        A write that leaves in the last moment could only end as an answer that is lost.
+        """
+        return 0.0 if call.safe else min(_LEAST, self._policy.attempt_timeout / 10)
+
+    def _check(self, call: Call[Any], tokens: TokenSource | None, ends: float, attempts: int) -> None:
         """Whether *call* may go out at all."""
         # A token call may, when the session closes: the farewell, which gives the refresh token back.
         if tokens is not None and self._closing.is_set():
             raise _closed()
         if not self._transport.is_usable:
             raise UsageError("the aiohttp session that was lent is closed: keep it open as long as this one")
+        if asyncio.get_running_loop().time() + self._least(call) > ends:
+            raise self._deadline(call, attempts, _FOR_SLOT)
         if not call.proceed():
             raise NotSentError(
                 f"{call.what} at {self._manager}: not sent, the run was ended", **self._where(call, attempts)
@@ -172,7 +185,7 @@ class Caller:
         if not call.repeat or not may_repeat(failure, safe=call.safe):
             return None
         pause = delay_before(attempt, failure, self._policy, rng=self._rng)
-        if pause is None or asyncio.get_running_loop().time() + pause >= ends:
+        if pause is None or asyncio.get_running_loop().time() + pause + self._least(call) >= ends:
             return None
         return pause if self._budget.take() else None
 

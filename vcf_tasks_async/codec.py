@@ -39,7 +39,7 @@ def parse_json(body: bytes) -> Any:
         reason = f"not UTF-8 at byte {error.start}"
     except ValueError as error:
         reason = inert(str(error), limit=_SAMPLE)
-    raise DecodeError(f"not JSON: {reason}", sample=_sample(body))
+    raise DecodeError(f"not JSON: {reason}", sample=_sample(body), not_json=True)
 
 
 def decode_task(body: bytes) -> Task:

@@ -161,6 +161,7 @@ class DecodeError(VcfTasksError):
         json_path: where, such as ``$.elements[3].subTasks[2].status``.
         task_id: the id of the task it belongs to, where it could be read.
         sample: a few sanitised characters of what stood there.
+        not_json: it is no JSON at all, as when something in between answers; asking again may help.
     """
 
     def __init__(
@@ -170,12 +171,14 @@ class DecodeError(VcfTasksError):
         json_path: str = "$",
         task_id: str | None = None,
         sample: str = "",
+        not_json: bool = False,
         **where: Any,
     ) -> None:
         super().__init__(message, **where)
         self.json_path = json_path
         self.task_id = task_id
         self.sample = sample
+        self.not_json = not_json
 
 
 class WaitError(VcfTasksError):

@@ -74,7 +74,7 @@ class Failure:
         status: the HTTP status, when it was answered.
         retry_after: seconds the server asked to wait, or None.
         not_ready: a front end answered for a service that is not up (HTML where JSON is due).
-        undecodable: the answer came whole and is no JSON, or not what the API promises.
+        undecodable: the answer came whole and is no JSON.
     """
 
     fate: Fate

@@ -10,11 +10,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiohttp
 import anyio
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from vcf_tasks_async.address import Address, Tls, make_context
 from vcf_tasks_async.answers import Answer, Trouble, lost, not_sent, refused, too_large
@@ -43,7 +46,7 @@ async def open_http(tls: Tls | None, address: Address) -> tuple[aiohttp.ClientSe
     """
     verdict = await ssl_verdict(tls, address)
     http = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+        connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
     )
@@ -137,6 +140,10 @@ class Transport:
         now = asyncio.get_running_loop().time()
         window = min(ends - now, self._attempt_timeout)
         cancelled: tuple[Any, ...] | None = None
+        waiting: list[str] = []
+        if isinstance(self._http.connector, _Connector):
+            waiting.append("for a connection")
+            _waiting.set(waiting)
         # Exceptions stay in here: their tracebacks would hold aiohttp's frames, and those the header.
         try:
             async with (
@@ -149,6 +156,8 @@ class Transport:
         except aiohttp.ConnectionTimeoutError:
             return not_sent("no connection in time")
         except TimeoutError:
+            if waiting:
+                return not_sent("no connection in time")
             return lost("the session was closed" if self._closing else "no answer in time")
         except aiohttp.ServerFingerprintMismatch:
             return not_sent("its certificate is not the pinned one", Fate.TLS)
@@ -231,6 +240,24 @@ async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | No
             return None
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+# What the attempt under way still waits for before anything can be sent; emptied by our own connector.
+_waiting: ContextVar[list[str]] = ContextVar("_waiting")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells the attempt when it has its connection: before that, nothing was sent."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        _waiting.get([]).clear()
+        return connection
 
 
 class _AnswerLostError(aiohttp.ClientError):

@@ -1,0 +1,344 @@
+"""A server of raw sockets that does what its script says, down to the byte, and records all it received.
+
+Knows just enough HTTP/1.1 to read one request after the other. By itself it is a small SDDC Manager
+(tokens, tasks by id, retry, cancel); each call can be told to answer otherwise: any bytes, late, cut
+short, dripping, or not at all with the connection closed, reset or hanging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+import socket
+import ssl
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+PASSWORD = "cAnArY-password"
+REFRESH = "cAnArY-refresh"
+ACCESS = "cAnArY-access"
+"""Every access token begins so, every refresh token's id too: none may be seen outside the wire."""
+CANARY = "cAnArY"
+
+
+@dataclass(slots=True)
+class Seen:
+    """One request as it arrived."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    connection: int
+
+    @property
+    def path(self) -> str:
+        # To a proxy, whole URLs are sent.
+        return re.sub(r"^http://[^/]*", "", self.target.partition("?")[0])
+
+    @property
+    def token(self) -> str | None:
+        return self.headers.get("authorization", "").removeprefix("Bearer ") or None
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one request gets. Without a status nothing is answered."""
+
+    status: int | None = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    kind: str | None = "application/json"
+    delay: float = 0.0
+    """Seconds before the answer."""
+    then: Literal["keep", "close", "reset"] = "keep"
+    cut: int | None = None
+    """Promise the whole body, send this much of it, then close."""
+    drip: float | None = None
+    """Seconds between two bytes of the body."""
+    raw: bytes | None = None
+    """Instead of a whole answer."""
+
+    def head(self) -> bytes:
+        lines = [f"HTTP/1.1 {self.status} Whatever", f"Content-Length: {len(self.body)}"]
+        if self.kind is not None and self.body:
+            lines.append(f"Content-Type: {self.kind}")
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+
+def doc(document: Any, status: int = 200, **other: Any) -> Reply:
+    return Reply(status, json.dumps(document).encode(), **other)
+
+
+def html(status: int, **other: Any) -> Reply:
+    body = f"<html><head><title>{status}</title></head><body><hr><center>nginx</center></body></html>"
+    return Reply(status, body.encode(), kind="text/html", **other)
+
+
+def refusal(status: int, code: str = "TA_NO", message: str = "It can't be done", **other: Any) -> Reply:
+    return doc({"errorCode": code, "message": message, "referenceToken": "REF123"}, status, **other)
+
+
+def gzipped(document: Any) -> Reply:
+    return Reply(200, gzip.compress(json.dumps(document).encode()), {"Content-Encoding": "gzip"})
+
+
+def task(task_id: str, status: str = "Failed", **other: Any) -> dict[str, Any]:
+    return {"id": task_id, "name": "Backup", "status": status, "subTasks": [], **other}
+
+
+RESET = Reply(None, then="reset")
+CLOSE = Reply(None, then="close")
+HANG = Reply(None, delay=3600)
+GARBAGE = Reply(200, b"\x00\xff{ not json")
+TRUNCATED = Reply(200, json.dumps(task("a")).encode(), cut=10)
+
+Answering = Callable[[Seen], Reply]
+
+
+class FaultServer:
+    """`async with FaultServer() as server: server.script("GET", "/v1/tasks/a", RESET, html(502))`.
+
+    Attributes:
+        requests: every request that arrived whole.
+        raw: every byte received after any TLS.
+        connections: connections made so far.
+        most_at_once: requests with a token that were being answered at the same moment, at most.
+        accepts: whether an access token is good.
+        on_connect: faults for the next connections: "close", "reset" or "hang", before anything is read.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Seen] = []
+        self.raw = bytearray()
+        self.connections = 0
+        self.most_at_once = 0
+        self.accepts: Callable[[str | None], bool] = lambda token: token is not None
+        self.password = PASSWORD
+        self.on_connect: deque[str] = deque()
+        self.tasks: dict[str, dict[str, Any]] = {"a": task("a")}
+        self._tls = tls
+        self._scripts: list[tuple[str, re.Pattern[str], deque[Reply | Answering]]] = []
+        self._issued = 0
+        self._in_flight = 0
+        self._handlers: set[asyncio.Task[Any]] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self._tls, backlog=2048
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Listen no more, and drop every connection."""
+        assert self._server is not None
+        self._server.close()
+        for handler in list(self._handlers):
+            handler.cancel()
+        if self._handlers:
+            await asyncio.wait(self._handlers)
+        await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def script(self, method: str, path: str, *replies: Reply | Answering) -> None:
+        """Answer the next calls of *method* to *path* (a regular expression) so; then as usual again."""
+        self._scripts.append((method, re.compile(path), deque(replies)))
+
+    def always(self, method: str, path: str, reply: Reply | Answering) -> None:
+        """Answer every call of *method* to *path* so."""
+        self.script(method, path, *[reply] * 10_000)
+
+    def count(self, method: str, path: str = ".*") -> int:
+        return len(self.select(method, path))
+
+    def select(self, method: str, path: str = ".*") -> list[Seen]:
+        return [r for r in self.requests if r.method == method and re.fullmatch(path, r.path)]
+
+    def expire_tokens(self) -> None:
+        """No access token that was sent so far is good any more."""
+        spent = {seen.token for seen in self.requests}
+        self.accepts = lambda token: token not in spent
+
+    @property
+    def logins(self) -> int:
+        return self.count("POST", "/v1/tokens")
+
+    @property
+    def refreshes(self) -> int:
+        return self.count("PATCH", "/v1/tokens/access-token/refresh")
+
+    # --- the wire -----------------------------------------------------------------------------------
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handler = asyncio.current_task()
+        assert handler is not None
+        self._handlers.add(handler)
+        self.connections += 1
+        number = self.connections
+        try:
+            if self.on_connect:
+                what = self.on_connect.popleft()
+                if what == "hang":
+                    await asyncio.sleep(3600)
+                _end(writer, reset=what == "reset")
+                return
+            while (seen := await self._read(reader, number)) is not None:
+                if not await self._answer(seen, reader, writer):
+                    return
+        except (ConnectionError, asyncio.CancelledError, ssl.SSLError):
+            pass
+        finally:
+            _end(writer, reset=False)
+            self._handlers.discard(handler)
+
+    async def _read(self, reader: asyncio.StreamReader, connection: int) -> Seen | None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as cut:
+            self.raw += cut.partial
+            return None
+        self.raw += head
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
+        }
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        self.raw += body
+        seen = Seen(method, target, headers, body, connection)
+        self.requests.append(seen)
+        return seen
+
+    async def _answer(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; returns whether the connection goes on."""
+        counted = seen.token is not None
+        self._in_flight += counted
+        self.most_at_once = max(self.most_at_once, self._in_flight)
+        try:
+            reply = self._reply(seen)
+            if reply.delay and await _left(reader, reply.delay):
+                return False
+            # One turn of the loop, so that requests sent together are seen together.
+            await asyncio.sleep(0)
+        finally:
+            self._in_flight -= counted
+        if reply.raw is not None:
+            writer.write(reply.raw)
+        elif reply.status is not None:
+            await _send(writer, reply)
+        if reply.then != "keep" or reply.cut is not None or reply.status is None:
+            await _drained(writer)
+            _end(writer, reset=reply.then == "reset")
+            return False
+        return True
+
+    def _reply(self, seen: Seen) -> Reply:
+        for method, path, replies in self._scripts:
+            if replies and method == seen.method and path.fullmatch(seen.path):
+                reply = replies.popleft()
+                return reply(seen) if callable(reply) else reply
+        return self.usual(seen)
+
+    # --- the small SDDC Manager ----------------------------------------------------------------------
+
+    def usual(self, seen: Seen) -> Reply:
+        """What is answered where no script says otherwise."""
+        if seen.path.startswith("/v1/tokens"):
+            return self._token_call(seen)
+        if not self.accepts(seen.token):
+            return refusal(401, "Unauthorized", "Not authorized to access the resource")
+        if seen.path == "/v1/tasks":
+            return doc(
+                {
+                    "elements": list(self.tasks.values()),
+                    "pageMetadata": {
+                        "pageNumber": 1,
+                        "pageSize": len(self.tasks),
+                        "totalElements": len(self.tasks),
+                        "totalPages": 1,
+                    },
+                }
+            )
+        found = self.tasks.get(seen.path.rpartition("/")[2])
+        if found is None:
+            return refusal(404, "TA_TASK_NOT_FOUND", "The task was not found")
+        return doc(found) if seen.method == "GET" else Reply(200)
+
+    def _token_call(self, seen: Seen) -> Reply:
+        if seen.method == "DELETE":
+            return Reply(204)
+        if seen.method == "POST":
+            wrong = seen.json.get("password", PASSWORD) != self.password
+            return refusal(401, "IDENTITY_UNAUTHORIZED_ENTITY", "Not authorized") if wrong else self.pair()
+        return doc(self.new_token())
+
+    def new_token(self) -> str:
+        self._issued += 1
+        return f"{ACCESS}-{self._issued}"
+
+    def pair(self, access: str | None = None) -> Reply:
+        """The answer to a login."""
+        return doc(
+            {"accessToken": access or self.new_token(), "refreshToken": {"id": f"{REFRESH}-{self._issued}"}},
+            201,
+        )
+
+
+async def _left(reader: asyncio.StreamReader, within: float) -> bool:
+    """Whether the client goes away in that many seconds; whoever waits for an answer sends nothing more."""
+    end = asyncio.ensure_future(reader.read(1))
+    try:
+        done, _ = await asyncio.wait({end}, timeout=within)
+        return bool(done)
+    finally:
+        end.cancel()
+
+
+async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    body = reply.body if reply.cut is None else reply.body[: reply.cut]
+    writer.write(reply.head())
+    if reply.drip is None:
+        writer.write(body)
+    else:
+        for i in range(len(body)):
+            if writer.is_closing():
+                return
+            writer.write(body[i : i + 1])
+            await writer.drain()
+            await asyncio.sleep(reply.drip)
+    await writer.drain()
+
+
+async def _drained(writer: asyncio.StreamWriter) -> None:
+    if not writer.is_closing():
+        await writer.drain()
+
+
+def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
+    if reset and not writer.is_closing():
+        # Linger on, for 0 seconds: the kernel then sends RST instead of FIN.
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if reset:
+        writer.transport.abort()
+    else:
+        writer.close()

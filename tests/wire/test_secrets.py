@@ -1,0 +1,277 @@
+"""Nothing secret in a text, an argument, a pickle, a log or the locals of a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import pickle
+import traceback
+
+import pytest
+from fault_server import (
+    ACCESS,
+    CANARY,
+    CLOSE,
+    HANG,
+    PASSWORD,
+    REFRESH,
+    RESET,
+    FaultServer,
+    Reply,
+    doc,
+    html,
+    refusal,
+    task,
+)
+
+from vcf_tasks_async import (
+    ApiKeyAuth,
+    BearerAuth,
+    IdTokenAuth,
+    PasswordAuth,
+    Policy,
+    TaskSession,
+    VcfTasksError,
+)
+
+BRIEF = Policy(base=0.005, cap=0.01, deadline=0.08, attempt_timeout=0.05, grace=0.05)
+
+
+def leaks(error: BaseException, *, in_locals: bool = True) -> list[str]:
+    """Where in *error* a canary shows."""
+    shown = {
+        "str": str(error),
+        "repr": repr(error),
+        "args": repr(error.args),
+        "attributes": repr(vars(error)),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    if in_locals:
+        seen = traceback.TracebackException.from_exception(error, capture_locals=True)
+        shown["locals"] = "".join(seen.format())
+    try:
+        shown["pickle"] = repr(pickle.dumps(error))
+    except Exception as failure:  # noqa: BLE001 - an error that does not pickle fails its own test
+        shown["pickle"] = f"{CANARY}: {failure!r}"
+    chain: BaseException | None = error
+    while chain is not None:
+        shown[f"chained {type(chain).__name__}"] = repr(chain) + repr(chain.args)
+        chain = chain.__cause__ or chain.__context__
+    return [
+        f"{where}: …{text[max(0, text.find(CANARY) - 150) : text.find(CANARY) + 40]}…"
+        for where, text in shown.items()
+        if CANARY in text
+    ]
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG)
+    return caplog
+
+
+def quiet(log: pytest.LogCaptureFixture) -> bool:
+    texts = [record.getMessage() + repr(record.args) + repr(record.exc_info) for record in log.records]
+    return not any(CANARY in text for text in [*texts, log.text])
+
+
+AUTHS = {
+    "password": PasswordAuth("admin@local", PASSWORD),
+    "API key": ApiKeyAuth(f"{CANARY}-key"),
+    "id token": IdTokenAuth(f"{CANARY}-id"),
+    "bearer": BearerAuth(f"{CANARY}-bearer"),
+}
+CALLS = {
+    "get": lambda s: s.get("a"),
+    "page": lambda s: s.page(),
+    "retry": lambda s: s.retry("a"),
+    "cancel": lambda s: s.cancel("a"),
+}
+TROUBLE = {
+    "refused": refusal(400),
+    "401": refusal(401),
+    "403": refusal(403),
+    "404": refusal(404),
+    "409": refusal(409),
+    "429": refusal(429),
+    "500": refusal(500),
+    "502": html(502),
+    "reset": RESET,
+    "closed": CLOSE,
+    "no answer": HANG,
+    "garbage": Reply(200, b"\xff{"),
+    "redirect": Reply(302, headers={"Location": "https://elsewhere/"}),
+    "bad gzip": Reply(200, b"xx", {"Content-Encoding": "gzip"}),
+    "not HTTP": Reply(raw=b"220 smtp ready\r\n\r\n", then="close"),
+}
+
+
+async def failure(server: FaultServer, auth: object, call) -> BaseException | None:
+    async with TaskSession(server.url, auth, policy=BRIEF) as session:
+        try:
+            await call(session)
+        except BaseException as error:  # noqa: BLE001 - whatever comes out is looked at
+            return error
+    return None
+
+
+# Every trouble with a password; the other ways to log in share all but the login.
+PAIRS = [
+    (name, trouble)
+    for name in AUTHS
+    for trouble in TROUBLE
+    if name == "password" or trouble in ("401", "reset", "no answer")
+]
+LOGINS = [pair for pair in PAIRS if pair[0] != "bearer"]
+
+
+@pytest.mark.parametrize(("auth", "trouble"), PAIRS, ids=map("-".join, PAIRS))
+async def test_a_call_that_fails_tells_no_secret(server, auth, trouble, log, monkeypatch):
+    auth, trouble = AUTHS[auth], TROUBLE[trouble]
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    for method in ("GET", "PATCH", "DELETE"):
+        server.always(method, "/v1/tasks.*", trouble)
+    for call in CALLS.values():
+        error = await failure(server, auth, call)
+        if error is not None:
+            assert isinstance(error, VcfTasksError)
+            assert leaks(error) == []
+    assert quiet(log)
+    assert CANARY.encode() in bytes(server.raw)
+
+
+@pytest.mark.parametrize(("auth", "trouble"), LOGINS, ids=map("-".join, LOGINS))
+async def test_a_login_that_fails_tells_no_secret(server, auth, trouble, log):
+    server.always("POST", "/v1/tokens", TROUBLE[trouble])
+    error = await failure(server, AUTHS[auth], CALLS["get"])
+    assert isinstance(error, VcfTasksError)
+    assert leaks(error) == []
+    assert quiet(log)
+
+
+ODD_LOGINS = {
+    "a token that fits no header": doc({"accessToken": f"{ACCESS} x", "refreshToken": {"id": REFRESH}}),
+    "another name": doc({"access_token": ACCESS, "refresh_token": REFRESH}),
+    "bare text": Reply(200, f"{ACCESS} {REFRESH}".encode()),
+    "a list": doc([ACCESS, REFRESH]),
+    "a byte order mark": Reply(200, b"\xef\xbb\xbf" + json.dumps({"accessToken": ACCESS}).encode()),
+    "more behind it": Reply(200, json.dumps({"accessToken": ACCESS}).encode() + b"}"),
+    "Latin-1": Reply(200, f'{{"accessToken": "{ACCESS}", "user": "Jürgen"}}'.encode("latin-1")),
+    "an error that repeats the request": refusal(400, message=f"can't read {{'password': '{PASSWORD}'}}"),
+}
+
+
+@pytest.mark.parametrize("reply", ODD_LOGINS.values(), ids=ODD_LOGINS)
+async def test_a_login_answered_oddly_tells_no_secret(server, reply, log):
+    server.always("POST", "/v1/tokens", reply)
+    error = await failure(server, AUTHS["password"], CALLS["get"])
+    assert isinstance(error, VcfTasksError)
+    assert leaks(error) == []
+    assert quiet(log)
+
+
+ODD_REFRESHES = {
+    **TROUBLE,
+    "a token that fits no header": doc(f"{ACCESS} x"),
+    "an object": doc({"accessToken": ACCESS}),
+    "text that fits no header": Reply(200, f"{ACCESS} x".encode()),
+    "a list": doc([ACCESS]),
+}
+
+
+@pytest.mark.parametrize("reply", ODD_REFRESHES.values(), ids=ODD_REFRESHES)
+async def test_a_refresh_that_fails_tells_no_secret(server, reply, log):
+    server.always("PATCH", "/v1/tokens/.*", reply)
+
+    async def call(session: TaskSession) -> None:
+        await session.get("a")
+        server.expire_tokens()
+        await session.get("a")
+
+    error = await failure(server, AUTHS["password"], call)
+    if error is not None:
+        assert isinstance(error, VcfTasksError)
+        assert leaks(error) == []
+    assert quiet(log)
+
+
+@pytest.mark.parametrize("reply", TROUBLE.values(), ids=TROUBLE)
+async def test_a_revocation_that_fails_tells_no_secret(server, reply, log):
+    server.always("DELETE", "/v1/tokens/.*", reply)
+    assert await failure(server, AUTHS["password"], CALLS["get"]) is None
+    assert server.count("DELETE") >= 1
+    assert quiet(log)
+
+
+async def test_errors_before_the_wire_tell_no_secret(server):
+    for make in (
+        lambda: TaskSession("http://sfo-vcf01", AUTHS["password"]),
+        lambda: TaskSession(server.url, AUTHS["password"], concurrency=0),
+        lambda: TaskSession(f"https://admin:{PASSWORD}@sfo-vcf01", AUTHS["password"]),
+        lambda: TaskSession(server.url, ("admin", "x")),
+    ):
+        with pytest.raises(VcfTasksError) as caught:
+            make()
+        # The caller's own argument is a local of the frames it went through.
+        assert leaks(caught.value, in_locals=False) == []
+
+
+async def test_a_session_that_was_refused_can_still_be_shown(server):
+    # Tools that render tracebacks with locals call repr on the half-made session.
+    with pytest.raises(VcfTasksError) as caught:
+        TaskSession(server.url, AUTHS["password"], concurrency=0)
+    traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+
+
+@pytest.mark.parametrize(
+    "token", [f"{CANARY}\r\nX: y", f"{CANARY} x", f"{CANARY}\x00", f"{CANARY}é"], ids=ascii
+)
+async def test_a_bearer_token_that_fits_no_header_is_not_shown(server, token):
+    error = await failure(server, BearerAuth(token), CALLS["get"])
+    if error is not None:
+        assert leaks(error) == []
+
+
+async def test_a_callers_timeout_shows_no_token_in_its_locals(server):
+    # Not our error, but our frames: rich tracebacks print their locals.
+    server.always("GET", "/v1/tasks/a", HANG)
+    async with TaskSession(server.url, AUTHS["password"], policy=Policy()) as session:
+        await session.page()
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.1):
+                await session.get("a")
+    assert leaks(caught.value) == []
+
+
+async def test_what_a_password_callable_returned_is_not_shown(server):
+    error = await failure(server, PasswordAuth("u", lambda: [PASSWORD]), CALLS["get"])
+    assert isinstance(error, VcfTasksError)
+    assert leaks(error) == []
+
+
+async def test_the_session_and_its_parts_show_nothing(server):
+    async with TaskSession(server.url, AUTHS["password"], policy=BRIEF) as session:
+        await session.get("a")
+        parts = [session, *vars(session).values(), *vars(session._wiring).values()]
+        parts += vars(session._wiring._tokens).values()
+        assert [repr(part)[:80] for part in parts if CANARY in repr(part)] == []
+
+
+async def test_a_token_in_a_tasks_own_text_is_the_servers_affair_but_not_in_errors_about_other_things(server):
+    server.script("GET", "/v1/tasks/a", doc(task("a", name=5)))
+    error = await failure(server, AUTHS["password"], CALLS["get"])
+    assert leaks(error) == []
+
+
+async def test_a_proxys_password_is_not_shown(server):
+    async with TaskSession(
+        "http://sfo-vcf01",
+        BearerAuth("t"),
+        policy=BRIEF,
+        allow_http=True,
+        proxy=f"http://u:{PASSWORD}@127.0.0.1:1",
+    ) as session:
+        with pytest.raises(VcfTasksError) as caught:
+            await session.get("a")
+    assert leaks(caught.value) == []

@@ -1,0 +1,390 @@
+"""Writes: at most once, and after a lost answer a look at the task instead of a second try."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+from fault_server import CLOSE, HANG, RESET, TRUNCATED, FaultServer, Reply, doc, html, refusal, task
+
+from vcf_tasks_async import (
+    ApiError,
+    BadRequest,
+    BearerAuth,
+    DeadlineError,
+    Forbidden,
+    NotSentError,
+    OutcomeUnknownError,
+    Policy,
+    RateLimited,
+    Result,
+    ServerError,
+    TaskConflict,
+    TaskNotFound,
+    TransportError,
+    Unauthorized,
+    UsageError,
+    VcfTasksError,
+)
+
+METHODS = {"retry": "PATCH", "cancel": "DELETE"}
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look at a task comes after half a second: too long for a table."""
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+
+
+@pytest.fixture(params=METHODS)
+def action(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def writes(server: FaultServer, action: str, path: str = "/v1/tasks/a") -> int:
+    return server.count(METHODS[action], path)
+
+
+BRIEF = Policy(base=0.005, cap=0.02, deadline=0.5, attempt_timeout=0.2, grace=0.1)
+# A clock would cut the last attempt short at random.
+ENDS_BY_BUDGET = Policy(base=0.005, cap=0.02, deadline=8, attempt_timeout=4, budget=3)
+
+AMBIGUOUS = {
+    "reset": RESET,
+    "closed": CLOSE,
+    "half a head": Reply(raw=b"HTTP/1.1 200 OK\r\nConte", then="close"),
+    "truncated": TRUNCATED,
+    "not HTTP": Reply(raw=b"SSH-2.0-OpenSSH_9.6\r\n\r\n", then="close"),
+    "no answer": HANG,
+    "HTML 502": html(502),
+    "502": refusal(502),
+    "bare 503": html(503),
+    "504": html(504),
+    "408": refusal(408),
+    "HTML 404": html(404),
+    "a proxy's page with 200": html(200),
+    "garbage with 200": Reply(200, b"\xff\x00"),
+    "HTML 502 with Retry-After": html(502, headers={"Retry-After": "0"}),
+}
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first call", "kept connection"])
+@pytest.mark.parametrize("fault", AMBIGUOUS.values(), ids=AMBIGUOUS)
+@pytest.mark.usefixtures("leaves_nothing")
+async def test_a_write_whose_answer_was_lost_is_sent_once_and_looked_at(
+    server, session_with, action, fault, warm
+):
+    server.script(METHODS[action], "/v1/tasks/a", fault)
+    async with session_with(policy=BRIEF) as session:
+        if warm:
+            await session.get("a")
+        reads = server.count("GET")
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await getattr(session, action)("a")
+        assert server.count("GET") > reads
+        # The session is as good as before.
+        await session.get("a")
+    assert writes(server, action) == 1
+    error = caught.value
+    assert (error.method, error.path, error.attempts) == (METHODS[action], "/v1/tasks/a", 1)
+    assert "the answer was lost" in str(error)
+
+
+async def test_a_write_through_a_lent_session_is_sent_once_too(server, session_with, action):
+    # aiohttp itself sends a DELETE again when a kept connection turns out dead.
+    server.script(METHODS[action], "/v1/tasks/a", CLOSE)
+    async with aiohttp.ClientSession() as http, session_with(http=http, policy=BRIEF) as session:
+        await session.get("a")
+        with pytest.raises(OutcomeUnknownError):
+            await getattr(session, action)("a")
+    assert writes(server, action) == 1
+
+
+@pytest.mark.parametrize("drip", [False, True], ids=["at once", "while it is read"])
+async def test_a_good_status_is_enough_with_any_json_or_none(server, session_with, action, drip, monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.transport.BODY_CAP", 100)
+    bodies = [b"", b"\r\n", b"{}", b"null", b'{"status": 5}', b"[" * 50 + b"]" * 50, b" " * 1000]
+    server.script(
+        METHODS[action],
+        "/v1/tasks/a",
+        *(Reply(200, b, drip=0.0 if drip else None) for b in bodies),
+        Reply(202),
+        Reply(204),
+    )
+    async with session_with() as session:
+        for _ in range(len(bodies) + 2):
+            await getattr(session, action)("a")
+    assert writes(server, action) == len(bodies) + 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (refusal(400), BadRequest),
+        (refusal(403), Forbidden),
+        (refusal(404), TaskNotFound),
+        (refusal(409), TaskConflict),
+        (refusal(500), ServerError),
+        (html(500), ServerError),
+        (refusal(501), ServerError),
+        (Reply(307, headers={"Location": "/v1/tasks/b"}), ApiError),
+    ],
+    ids=["400", "403", "404", "409", "500", "HTML 500", "501", "307"],
+)
+async def test_a_refused_write_is_reported_and_not_sent_again(server, session_with, action, reply, kind):
+    server.script(METHODS[action], "/v1/tasks/a", reply)
+    async with session_with() as session:
+        with pytest.raises(kind) as caught:
+            await getattr(session, action)("a")
+    assert writes(server, action) == 1
+    assert server.count(METHODS[action], "/v1/tasks/b") == 0
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refusal(429),
+        refusal(429, headers={"Retry-After": "0"}),
+        html(503, headers={"Retry-After": "0"}),
+        refusal(401),
+    ],
+    ids=["429", "429 with Retry-After", "503 with Retry-After", "401"],
+)
+async def test_a_write_that_was_put_off_is_sent_again(server, session_with, action, reply):
+    async with session_with() as session:
+        await session.get("a")
+        server.script(METHODS[action], "/v1/tasks/a", reply)
+        await getattr(session, action)("a")
+    assert writes(server, action) == 2
+
+
+async def test_a_write_that_is_put_off_for_ever_says_so(server, session_with, action):
+    server.always(METHODS[action], "/v1/tasks/a", refusal(429))
+    async with session_with(policy=ENDS_BY_BUDGET) as session:
+        with pytest.raises(RateLimited):
+            await getattr(session, action)("a")
+    assert writes(server, action) == 1 + ENDS_BY_BUDGET.budget
+
+
+async def test_a_write_to_a_server_that_is_down_was_never_sent(server, session_with, action):
+    await server.stop()
+    # A token of somebody else's: no login goes before the write.
+    async with session_with(BearerAuth("theirs"), policy=ENDS_BY_BUDGET) as session:
+        with pytest.raises(NotSentError) as caught:
+            await getattr(session, action)("a")
+        assert caught.value.attempts == 1 + ENDS_BY_BUDGET.budget
+        await server.__aenter__()
+        await session.get("a")
+    assert writes(server, action) == 0
+
+
+async def test_a_write_waits_for_a_server_that_comes_back(server, session_with, action):
+    await server.stop()
+    async with session_with(BearerAuth("theirs")) as session:
+        call = asyncio.create_task(getattr(session, action)("a"))
+        await asyncio.sleep(0.1)
+        await server.__aenter__()
+        await call
+    assert writes(server, action) == 1
+
+
+async def test_a_write_that_never_got_a_slot_was_never_sent(server, session_with, action):
+    server.always("GET", "/v1/tasks/a", HANG)
+    async with session_with(
+        policy=Policy(deadline=0.2, attempt_timeout=0.2, base=0.01), concurrency=1
+    ) as session:
+        await session.page()
+        holder = asyncio.create_task(session.get("a"))
+        await asyncio.sleep(0)
+        with pytest.raises(TransportError) as caught:
+            await getattr(session, action)("a")
+        assert not isinstance(caught.value, OutcomeUnknownError)
+        await asyncio.wait([holder])
+        assert holder.exception() is not None
+    assert writes(server, action) == 0
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """A port that answers no connection attempt, as a firewall or a machine that is off does."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # Whoever comes while the queue is full is left without an answer.
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("deadline", [0.3, 0.4, 0.5, 0.6])
+async def test_a_write_that_never_got_a_connection_was_never_sent(session_with, action, deadline):
+    # Also when it is the deadline that ends the last try, and not the time a connection may take.
+    policy = Policy(base=0.001, cap=0.002, deadline=deadline, attempt_timeout=0.3, grace=0.1)
+    with black_hole() as port:
+        url = f"http://127.0.0.1:{port}"
+        async with session_with(BearerAuth("theirs"), url=url, policy=policy) as session:
+            with pytest.raises(TransportError) as caught:
+                await getattr(session, action)("a")
+    assert isinstance(caught.value, NotSentError | DeadlineError)
+    assert caught.value.attempts >= 1
+
+
+async def test_a_write_whose_slot_came_too_late_is_not_called_unknown(server, session_with, action):
+    server.always("GET", "/v1/tasks/a", HANG)
+    policy = Policy(base=0.001, deadline=0.2, attempt_timeout=5, grace=0.1)
+    async with session_with(BearerAuth("theirs"), policy=policy, concurrency=1) as session:
+        holder = asyncio.create_task(session.get("a"))
+        await asyncio.sleep(0.001)
+        (got,) = await asyncio.gather(getattr(session, action)("a"), return_exceptions=True)
+        await asyncio.wait([holder])
+        assert holder.exception() is not None
+    # Once in a while it gets through in the last millisecond.
+    arrived = bool(writes(server, action))
+    assert isinstance(got, OutcomeUnknownError if arrived else NotSentError | DeadlineError) or (
+        arrived and got is None
+    )
+
+
+async def test_a_write_whose_login_is_refused_was_never_sent(server, session_with, action):
+    server.password = "another"
+    async with session_with() as session:
+        with pytest.raises(Unauthorized):
+            await getattr(session, action)("a")
+    assert writes(server, action) == 0
+
+
+# --- what a look tells ----------------------------------------------------------------------------
+
+FAILED = task("a", "Failed", completionTimestamp="2026-05-01T12:00:00Z")
+RUNNING = task("a", "In Progress")
+LOOKS = {
+    # (what, the task before, what looks see then, result)
+    "retry: it runs": ("retry", FAILED, [doc(RUNNING)], Result.ACCEPTED),
+    "retry: it succeeded": ("retry", FAILED, [doc(task("a", "Successful"))], Result.ACCEPTED),
+    "retry: stale first, then it runs": (
+        "retry",
+        FAILED,
+        [doc(FAILED), doc(FAILED), doc(RUNNING)],
+        Result.ACCEPTED,
+    ),
+    "retry: failed anew": (
+        "retry",
+        FAILED,
+        [doc({**FAILED, "completionTimestamp": "2026-05-01T12:09:00Z"})],
+        Result.ACCEPTED,
+    ),
+    "retry: nothing changes": ("retry", FAILED, [doc(FAILED)] * 50, Result.UNKNOWN),
+    "retry: gone": ("retry", FAILED, [refusal(404)] * 50, Result.UNKNOWN),
+    "retry: an unheard-of status": ("retry", FAILED, [doc(task("a", "Frobnicating"))] * 50, Result.UNKNOWN),
+    "retry: the look fails, then tells": ("retry", FAILED, [html(502), RESET, doc(RUNNING)], Result.ACCEPTED),
+    "retry: cancelled by somebody": ("retry", FAILED, [doc(task("a", "Cancelled"))] * 50, Result.UNKNOWN),
+    "cancel: cancelled": ("cancel", RUNNING, [doc(task("a", "CANCELED"))], Result.ACCEPTED),
+    "cancel: still running, then cancelled": (
+        "cancel",
+        RUNNING,
+        [doc(RUNNING), doc(task("a", "Cancelled"))],
+        Result.ACCEPTED,
+    ),
+    "cancel: its record is gone": ("cancel", RUNNING, [refusal(404)], Result.ACCEPTED),
+    "cancel: it failed": ("cancel", RUNNING, [doc(FAILED)] * 50, Result.UNKNOWN),
+    "cancel: it runs and runs": ("cancel", RUNNING, [doc(RUNNING)] * 50, Result.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize("fault", [RESET, html(502)], ids=["reset", "502"])
+@pytest.mark.parametrize(("what", "before", "looks", "result"), LOOKS.values(), ids=LOOKS)
+async def test_what_a_look_makes_of_a_lost_write(server, session_with, what, before, looks, result, fault):
+    server.tasks["a"] = before
+    server.script(METHODS[what], "/v1/tasks/a", fault)
+    server.script("GET", "/v1/tasks/a", *looks)
+    async with session_with(
+        policy=Policy(base=0.005, cap=0.02, deadline=0.5, attempt_timeout=0.1, grace=0.2)
+    ) as session:
+        seen = (await session.page()).elements
+        report = await (session.retry_many(seen) if what == "retry" else session.cancel_many(seen))
+    (outcome,) = report.outcomes
+    assert (outcome.result, outcome.attempts) == (result, 1)
+    assert writes(server, what) == 1
+    assert (outcome.error is None) == (result is Result.ACCEPTED)
+
+
+async def test_a_lost_cancellation_of_a_task_that_is_cancelled_now_is_no_failure(server, session_with):
+    # What the caller wanted is so; whether it was this very request, no one can tell.
+    server.script("DELETE", "/v1/tasks/a", RESET)
+    server.tasks["a"] = task("a", "Cancelled")
+    async with session_with(policy=BRIEF) as session:
+        with pytest.raises(OutcomeUnknownError, match="Cancelled"):
+            await session.cancel("a")
+    assert writes(server, "cancel") == 1
+
+
+async def test_a_thousand_retries_in_bad_weather_are_sent_once_each(server, session_with):
+    ids = [f"t{i}" for i in range(300)]
+    server.tasks = {task_id: task(task_id) for task_id in ids}
+    seen: set[str] = set()
+
+    def weather(request) -> Reply:
+        task_id = request.path.rpartition("/")[2]
+        assert task_id not in seen, "a second blind PATCH"
+        seen.add(task_id)
+        server.tasks[task_id] = task(task_id, "In Progress")
+        return (Reply(200), RESET, html(502), CLOSE, html(504), Reply(200))[len(seen) % 6]
+
+    server.always("PATCH", "/v1/tasks/t.*", weather)
+    async with session_with(concurrency=16, policy=Policy(base=0.01, cap=0.05, grace=1)) as session:
+        report = await session.retry_many((await session.page()).elements)
+    assert dict(report.counts) == {Result.ACCEPTED: len(ids)}
+    assert server.count("PATCH") == len(ids)
+
+
+@pytest.mark.parametrize("grace", [60.0])
+async def test_closing_the_session_ends_a_look_that_would_go_on(server, session_with, action, grace):
+    server.script(METHODS[action], "/v1/tasks/a", RESET)
+    server.tasks["a"] = FAILED if action == "retry" else RUNNING
+    session = session_with(policy=Policy(base=0.01, cap=0.05, deadline=2, attempt_timeout=0.3, grace=grace))
+    async with session:
+        call = asyncio.create_task(getattr(session, action)("a"))
+        while server.count("GET") < 2:
+            await asyncio.sleep(0.01)
+        closed = time.monotonic()
+    with pytest.raises((TransportError, UsageError)):
+        await asyncio.wait_for(call, 2)
+    assert time.monotonic() - closed < 1
+
+
+async def test_cancelling_a_write_in_flight_leaves_the_session_usable(server, session_with, action):
+    server.script(METHODS[action], "/v1/tasks/a", HANG)
+    async with session_with(concurrency=1) as session:
+        call = asyncio.create_task(getattr(session, action)("a"))
+        while not writes(server, action):
+            await asyncio.sleep(0.005)
+        call.cancel()
+        await asyncio.wait([call])
+        assert call.cancelled()
+        await getattr(session, action)("a")
+    assert writes(server, action) == 2
+
+
+async def test_no_cancellation_ever_reaches_the_deletion_of_histories(server, session_with):
+    server.tasks["history"] = task("history")
+    async with session_with() as session:
+        with pytest.raises(VcfTasksError):
+            await session.cancel("history")
+    assert server.count("DELETE", "/v1/tasks/history") == 0
+
+
+async def test_patch_and_delete_carry_no_body(server, session_with, action):
+    async with session_with() as session:
+        await getattr(session, action)("a")
+    (sent,) = server.select(METHODS[action], "/v1/tasks/a")
+    assert sent.body == b""
+    assert sent.token
