@@ -58,8 +58,13 @@ SHELL = [block.text.strip() for block in BLOCKS if block.language == "sh"]
 
 
 @pytest.fixture
-def sddc(monkeypatch: pytest.MonkeyPatch) -> Iterator[SddcManagerSimulator]:
-    with SddcManagerSimulator(tasks=120, failed=0.3, tls=True).in_thread() as running:
+def sddc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SddcManagerSimulator]:
+    # On a clock of its own, so that what is retried and waited for ends within seconds.
+    simulator = SddcManagerSimulator(
+        tasks=120, failed=0.3, running=0, retry_succeeds=1.0, speed=600, access_token_ttl=1e9, tls=True
+    )
+    monkeypatch.chdir(tmp_path)
+    with simulator.in_thread() as running:
         monkeypatch.setenv("VCF_PASSWORD", running.password)
         # What the system's authorities know is not README's affair.
         monkeypatch.setenv("SSL_CERT_FILE", running.ca_file)
