@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -165,8 +166,6 @@ async def test_get_retry_and_cancel_one():
 
 
 async def test_all_parameters_of_the_list_reach_the_server():
-    from datetime import UTC, datetime
-
     where = TaskFilter(
         status=Status.FAILED,
         type="HOST_COMMISSION",
