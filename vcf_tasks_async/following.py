@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.models import Task
@@ -32,7 +32,9 @@ class Clock(Protocol):
 class Reading(Protocol):
     """The part of a `TaskStream` that a look at a listing needs."""
 
+    async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *exc_info: object) -> None: ...
+    def __aiter__(self) -> Self: ...
     async def __anext__(self) -> Task: ...
     @property
     def total(self) -> int | None: ...

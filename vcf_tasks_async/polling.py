@@ -174,24 +174,15 @@ class _Singles(Lane):
 
     async def _read(self, due: dict[str, _Record], depth: int) -> None:
         """Look at the tasks that stand first in the listing; takes those that it met out of *due*."""
-        reading = self._looker.listing(_EVERYTHING, 1)
-        try:
-            for place in range(depth):
-                try:
-                    task = await anext(reading)
-                except StopAsyncIteration:
-                    self._total = place
-                    break
+        place = 0
+        async with self._looker.listing(_EVERYTHING, 1) as reading:
+            async for task in reading:
                 due.pop(task.id, None)
                 self.sighted(task, place=place)
-                if not due:
+                place += 1
+                if not due or place >= depth:
                     break
-            if reading.total is not None:
-                self._total = reading.total
-            elif self._total is None:
-                self._total = depth
-        finally:
-            await reading.__aexit__(None, None, None)
+            self._total = reading.total if reading.total is not None else max(place, self._total or 0)
 
     def sighted(self, task: Task, mark: Mark | None = None, place: int | None = None) -> None:
         """Take a look that somebody had at *task*; does nothing where nobody follows it."""
@@ -324,21 +315,15 @@ class _Sweep(Lane):
     async def _read(self, present: tuple[SweepFollower, ...]) -> bool:
         changed = False
         unfiltered = self._query == _EVERYTHING
-        reading = self._looker.listing(self._query, _AHEAD)
         place = 0
-        try:
-            while True:
-                try:
-                    task = await anext(reading)
-                except StopAsyncIteration:
-                    return changed
+        async with self._looker.listing(self._query, _AHEAD) as reading:
+            async for task in reading:
                 mark = Mark.of(task)
                 self._singles.sighted(task, mark, place if unfiltered else None)
                 place += 1
                 for follower in present:
                     changed = follower.seen(task, mark) or changed
-        finally:
-            await reading.__aexit__(None, None, None)
+        return changed
 
 
 def _quicker(one: Polling, other: Polling) -> Polling:

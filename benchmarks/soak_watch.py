@@ -1,0 +1,185 @@
+"""A soak of watching, on the real clock or on a moved one.
+
+    python benchmarks/soak_watch.py --minutes 30 --tasks 5000      # real clock: is anything growing?
+    python benchmarks/soak_watch.py --days 30 --tasks 10000        # moved clock: is the log the truth?
+
+Tokens expire, SDDC Manager restarts, 1 % of the requests fail. On the real clock the simulator runs in a
+process of its own, RSS, open files and asyncio tasks are sampled, and the longest hold of the loop is
+measured. On the moved clock the events are compared with the simulator's own history; it needs the
+checkout (tests/watch).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from vcf_tasks_async import EventKind, PasswordAuth, Policy, Polling, TaskSession
+from vcf_tasks_async.testing import SddcManagerSimulator
+
+HOUR = 3600.0
+
+
+# --- real clock --------------------------------------------------------------------------------------
+
+
+def serve(tasks: int, minutes: float, address: Any) -> None:
+    """A simulator that lives fast, in a process of its own, and restarts now and then."""
+    asyncio.run(_serve(tasks, minutes, address))
+
+
+async def _serve(tasks: int, minutes: float, address: Any) -> None:
+    rng = Random(1)
+    options = {"running": 0.1, "step_seconds": (20.0, 120.0), "arrivals": 1200.0, "access_token_ttl": 60.0}
+    async with SddcManagerSimulator(tasks, **options) as sddc:  # type: ignore[arg-type]  # its options differ
+
+        @sddc.on_request
+        def fault(request: object) -> None:
+            if rng.random() < 0.01:
+                sddc.faults.add(method="GET", status=502, html=True)
+
+        address.send((sddc.url, sddc.username, sddc.password))
+        ends = time.monotonic() + minutes * 60 + 60
+        while time.monotonic() < ends:
+            await asyncio.sleep(45)
+            for task_id in sddc.ids("SUCCESSFUL")[-15:]:
+                sddc.purge(task_id)
+            await sddc.stop()
+            await asyncio.sleep(2)
+            await sddc.start()
+
+
+def sample() -> tuple[float, int, int]:
+    """RSS in MB, open files, asyncio tasks."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    rss = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return rss, len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
+
+
+async def real(args: argparse.Namespace) -> int:
+    """Watch for so many minutes; 0 when nothing grew."""
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(args.tasks, args.minutes, theirs), daemon=True
+    )
+    server.start()
+    url, username, password = await asyncio.to_thread(ours.recv)
+    kinds: Counter[EventKind] = Counter()
+    lags: list[float] = []
+    samples: list[tuple[float, int, int]] = []
+    try:
+        async with TaskSession(url, PasswordAuth(username, password)) as session:
+            watch = session.watch(polling=Polling(initial=1.0, maximum=5.0))
+
+            async def read() -> None:
+                async for event in watch:
+                    kinds[event.kind] += 1
+
+            async def listen() -> None:
+                while True:
+                    # This thread's own time: what other processes take is not ours.
+                    since = time.thread_time()
+                    await asyncio.sleep(0.001)
+                    lags.append(time.thread_time() - since)
+                    if len(lags) > 1_000_000:
+                        del lags[:500_000]
+
+            helpers = [asyncio.create_task(read()), asyncio.create_task(listen())]
+            ends = time.monotonic() + args.minutes * 60
+            while time.monotonic() < ends and not helpers[0].done():
+                await asyncio.sleep(min(10.0, args.minutes * 60 / 12))
+                helpers[1].cancel()
+                samples.append(sample())
+                helpers[1] = asyncio.create_task(listen())
+                told = {kind.value: count for kind, count in kinds.items()}
+                print("RSS {:.0f} MB, {} files, {} tasks".format(*samples[-1]), told, flush=True)
+            over = helpers[0].done()
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.wait(helpers)
+            await watch.aclose()
+        left = len(asyncio.all_tasks())
+    finally:
+        server.terminate()
+    settled = samples[len(samples) // 3 :]
+    half = len(settled) // 2
+    growth = statistics.median(s[0] for s in settled[half:]) - statistics.median(s[0] for s in settled[:half])
+    lags.sort()
+    (_, files, tasks), (_, files_then, tasks_then) = settled[0], settled[-1]
+    print(f"RSS growth {growth:+.1f} MB, files {files} to {files_then}, tasks {tasks} to {tasks_then}")
+    usual = lags[int(len(lags) * 0.999)]
+    print(
+        f"loop held {lags[-1] * 1000:.1f} ms at most, {usual * 1000:.1f} ms in 999 of 1000 turns (CPU time)"
+    )
+    flat = growth < max(5.0, settled[0][0] * 0.1) and tasks_then <= tasks + 10 and files_then <= files + 10
+    good = not over and left == 1 and flat
+    print("flat" if good else "NOT flat")
+    return 0 if good else 1
+
+
+# --- moved clock -------------------------------------------------------------------------------------
+
+
+async def moved(args: argparse.Namespace) -> int:
+    """Watch for so many days of a moved clock; 0 when the log is the history."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "watch"))
+    # The checkout's own; the real clock does without them.
+    from months import Life, assert_told, expected, simulator  # type: ignore  # noqa: PLC0415, PGH003
+    from timeline import Log  # type: ignore  # noqa: PLC0415, PGH003
+
+    rng = Random(1)
+    began = time.monotonic()
+    policy = Policy(base=0.001, cap=0.01, deadline=5.0, attempt_timeout=5.0)
+    options = {"running": 0.02, "step_seconds": (1800.0, 7200.0), "arrivals": 2.0}
+    async with simulator(args.tasks, **options) as sddc, Life(sddc, policy=policy) as life:
+        initial = {task_id: task["status"] for task_id, task in sddc.snapshot().items()}
+        life.faults(0.01, rng)
+        pace = args.days * 86_400 / args.looks
+        polling = Polling(initial=pace * 0.8, maximum=pace, patience=6 * HOUR)
+        log = Log(life.session.watch(polling=polling))
+        purged: set[str] = set()
+        for day in range(args.days):
+            await life.clock.advance(23.5 * HOUR)
+            for task_id in sddc.ids("SUCCESSFUL")[-20:]:
+                sddc.purge(task_id)
+                purged.add(task_id)
+            await sddc.stop()
+            await life.clock.advance(0.5 * HOUR)
+            await sddc.start()
+            print(f"day {day + 1}: {len(log.events)} events, {len(sddc.requests)} requests", flush=True)
+        sddc.faults.clear()
+        sddc.off_request(life.fault)
+        # A purge shows at the second look after it.
+        await life.clock.advance(3 * pace + 6 * HOUR)
+        if log.error is not None:
+            raise log.error
+        assert_told(log.events, expected(sddc.history, life.gate.sightings, initial=initial), purged)
+        kinds = Counter(event.kind.value for event in log.events)
+        print(f"{args.days} days, {args.tasks} tasks, {sddc.logins} logins, {sddc.refreshes} refreshes")
+        print(dict(kinds))
+        print(f"the log is the history, in {time.monotonic() - began:.0f} s")
+        await log.close()
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="real clock: for so long")
+    parser.add_argument("--days", type=int, help="moved clock: so many days")
+    parser.add_argument("--looks", type=int, default=300, help="moved clock: looks in all, or a little more")
+    parser.add_argument("--tasks", type=int, default=5000)
+    chosen = parser.parse_args()
+    sys.exit(asyncio.run(moved(chosen) if chosen.days else real(chosen)))
