@@ -96,6 +96,7 @@ class BulkRun(AsyncIterator[Outcome]):
         self._has_reader = False
         self._syncing = False
         self._turn_ends = 0.0
+        self._breath = anyio.Lock(fast_acquire=True)
         self._timers: list[asyncio.TimerHandle] = []
         self._arrived = anyio.Event()
         self._room = anyio.Event()
@@ -264,6 +265,8 @@ class BulkRun(AsyncIterator[Outcome]):
     async def _follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> None:
         with anyio.CancelScope() as scope:
             self._follows.add(scope)
+            if self._stopping.is_set():
+                scope.cancel()
             outcome = await self._dispatch.follow(outcome, task, follow)
         self._follows.discard(scope)
         self._tell(outcome)
@@ -318,8 +321,10 @@ class BulkRun(AsyncIterator[Outcome]):
         # Targets that need no request would go by without a single suspension.
         clock = asyncio.get_running_loop().time
         if clock() >= self._turn_ends:
-            await asyncio.sleep(0)
-            self._turn_ends = clock() + _TURN
+            # One by one, or each of many workers would take a slice of its own in the same turn of the loop.
+            async with self._breath:
+                await asyncio.sleep(0)
+                self._turn_ends = clock() + _TURN
         while (
             self._has_reader
             and len(self._unread) >= 2 * self._options.concurrency

@@ -164,7 +164,9 @@ class Caller:
 
         A write that leaves in the last moment could only end as an answer that is lost.
         """
-        return 0.0 if call.safe else min(_LEAST, self._policy.attempt_timeout / 10)
+        return (
+            0.0 if call.safe else min(_LEAST, self._policy.attempt_timeout / 10, self._policy.deadline / 10)
+        )
 
     def _check(self, call: Call[Any], tokens: TokenSource | None, ends: float, attempts: int) -> None:
         """Whether *call* may go out at all."""

@@ -69,12 +69,13 @@ class Sighting:
         return cls(task.status, task.completion_timestamp, digest)
 
     def is_another_run_than(self, before: Sighting) -> bool:
-        """Whether anything that both sightings tell is different.
+        """Whether the completion time is another one, or where that is not told, the subtasks are.
 
-        What one of them does not tell proves nothing: a list may show less of a task than its own page.
+        What one of the two does not tell proves nothing: a list may show less of a task than its own page.
         """
-        pairs = ((self.completed, before.completed), (self.steps, before.steps))
-        return any(now is not None and then is not None and now != then for now, then in pairs)
+        if self.completed is not None and before.completed is not None:
+            return self.completed != before.completed
+        return self.steps is not None and before.steps is not None and self.steps != before.steps
 
 
 def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> Applied:
