@@ -15,13 +15,14 @@ from typing import Any, NoReturn, TypeVar
 from vcf_tasks_async.base import Model, json_names
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task, TaskPage
-from vcf_tasks_async.structuring import Odd, explain, kind_of, make_converter
+from vcf_tasks_async.structuring import Odd, explain, is_too_deep, kind_of, make_converter
 from vcf_tasks_async.text import inert
 
 M = TypeVar("M", bound=Model)
 
 _SAMPLE = 80
 _converter = make_converter()
+_OF_A_PAGE = ("elements", "pageMetadata")
 _ERROR_KEYS = frozenset(json_names(ErrorDetail).values())
 
 
@@ -97,6 +98,9 @@ class PageReader(Iterator[None]):
         if elements is None and "pageMetadata" not in document:
             raise _malformed("expected a page, found neither elements nor pageMetadata", "$", None, document)
         self._document: dict[str, Any] = document
+        self._extra = {k: v for k, v in document.items() if k not in _OF_A_PAGE or v is None}
+        if is_too_deep(self._extra):
+            raise _malformed("nested too deep", "$", None, document)
         self._has_elements = elements is not None
         self._pending = enumerate(elements or ())
         self._tasks: list[Task] = []
@@ -120,9 +124,8 @@ class PageReader(Iterator[None]):
                 self._malformed.append(error)
         if self._has_elements:
             fields["elements"] = tuple(self._tasks)
-        known = ("elements", "pageMetadata")
-        if extra := {k: v for k, v in self._document.items() if k not in known or v is None}:
-            fields["extra"] = extra
+        if self._extra:
+            fields["extra"] = self._extra
         return TaskPage(malformed=tuple(self._malformed), **fields)
 
 

@@ -43,13 +43,19 @@ def make_converter() -> cattrs.Converter:
     for kind in _LEAVES:
         # On the class: cattrs asks its own hooks for str and int before any predicate.
         converter.register_structure_hook(kind, _leaf(kind))
-    converter.register_structure_hook_func(lambda t: t is Any, lambda value, _: value)
+    converter.register_structure_hook_func(lambda t: t is Any, _anything)
     converter.register_structure_hook_factory(_is_tuple, _tuple)
     converter.register_structure_hook_factory(_is_mapping, _mapping)
     converter.register_structure_hook_factory(_is_model, _generate)
     for cls in (ErrorDetail, Task, PageMetadata):
         converter.get_structure_hook(cls)
     return converter
+
+
+def _anything(value: Any, _: Any) -> Any:
+    if is_too_deep(value):
+        raise Odd
+    return value
 
 
 def _is_model(t: Any) -> bool:
@@ -178,7 +184,25 @@ def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
 
 
 def _rest(document: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key not in known or value is None}
+    rest = {key: value for key, value in document.items() if key not in known or value is None}
+    if is_too_deep(rest):
+        raise Odd
+    return rest
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a part of JSON that nobody models nests deeper than anyone should have to copy."""
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 # --- why not -------------------------------------------------------------------------------------------
@@ -202,6 +226,8 @@ def explain(value: Any, t: Any, path: str = "", depth: int = 0) -> tuple[str, st
             return _expected("an object", value, path)
         pairs = [(f"{path}.{key}", item) for key, item in value.items()]
         item_type = get_args(t)[1]
+    elif t is Any and is_too_deep(value):
+        return f"nested deeper than {DEPTH} levels", path, value
     elif t in _LEAVES and type(value) is not t:
         return _expected(_LEAVES[t], value, path)
     else:
@@ -217,7 +243,11 @@ def _explain_model(value: Any, cls: type[Model], path: str, depth: int) -> tuple
         return _expected("an object", value, path)
     if depth > DEPTH:
         return f"nested deeper than {DEPTH} levels", path, value
-    for field, key, t in _fields(cls):
+    fields = _fields(cls)
+    rest = {key: item for key, item in value.items() if key not in {name for _, name, _ in fields}}
+    if is_too_deep(rest):
+        return f"nested deeper than {DEPTH} levels", path, rest
+    for field, key, t in fields:
         item = value.get(key)
         if item is None:
             if field.default is attrs.NOTHING:
