@@ -49,7 +49,7 @@ class Api:
         if size is not None:
             query += (("pageSize", str(checked_size(size))),)
         if limit is not None:
-            query += (("limit", str(_whole("limit", limit, 1))),)
+            query += (("limit", str(checked_count("limit", limit))),)
         call = Call("GET", "/v1/tasks", "list of tasks", self._read_page, query=query, safe=True)
         return (await self._caller.call(call, self._tokens)).value
 
@@ -121,4 +121,15 @@ def checked_size(size: object) -> int:
 def _whole(what: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UsageError(f"{what} is a whole number from {least} on, not {value!r}")
+    return value
+
+
+def checked_count(what: str, value: object) -> int:
+    """*value*, when it can be a count of at least one.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{what} is a whole number from 1 on, not {value!r}")
     return value

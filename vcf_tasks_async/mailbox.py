@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator
-from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
+
+from vcf_tasks_async.reader import Reader
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -54,7 +54,7 @@ class Box(Protocol[T_co]):
         ...
 
 
-class Mailbox(AsyncGenerator[T_co, None]):
+class Mailbox(Reader[T_co]):
     """Hands out what comes into a box."""
 
     def __init__(self, box: Box[T_co]) -> None:
@@ -63,9 +63,6 @@ class Mailbox(AsyncGenerator[T_co, None]):
         self._turn_ends = 0.0
         # A bare `break` leaves an object that nobody closes.
         weakref.finalize(self, box.close).atexit = False
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> T_co:
         if self._busy:
@@ -100,25 +97,6 @@ class Mailbox(AsyncGenerator[T_co, None]):
         self._box.bell.set()
         await self._box.closed()
 
-    async def asend(self, value: None) -> T_co:
-        """As ``anext``: nothing can be sent into this."""
-        return await self.__anext__()
-
-    async def athrow(
-        self,
-        typ: type[BaseException] | BaseException,
-        val: BaseException | object = None,
-        tb: TracebackType | None = None,
-        /,
-    ) -> T_co:
-        """End and raise what was thrown."""
-        await self.aclose()
-        error = typ if isinstance(typ, BaseException) else val if isinstance(val, BaseException) else typ()
-        raise error.with_traceback(tb) if tb is not None else error
-
     async def __aenter__(self) -> Self:
         self._box.open()
         return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()

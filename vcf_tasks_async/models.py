@@ -276,8 +276,7 @@ class Task(_Step):
     def cause(self) -> str | None:
         """Why it failed, in one line: the first failed subtask's innermost error, and its remedy.
 
-        None unless the task failed. It is the server's own text: sanitise it before it meets a terminal
-        or a page.
+        None unless the task failed. It is the server's own text: `inert` makes it fit for a terminal.
         """
         if not self.failed:
             return None

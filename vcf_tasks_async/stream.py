@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.paging import Listing, PageRequest
+from vcf_tasks_async.reader import Reader
 
 # Seconds for which ready tasks are handed out before others on the loop have their turn: an `async for`
 # over them never suspends by itself.
@@ -31,7 +31,7 @@ FetchPage = Callable[[PageRequest], Awaitable[TaskPage]]
 Spawn = Callable[[Coroutine[Any, Any, TaskPage]], "asyncio.Task[TaskPage]"]
 
 
-class TaskStream(AsyncGenerator[Task, None]):
+class TaskStream(Reader[Task]):
     """The tasks of a listing, each exactly once. Made by `TaskSession.stream`.
 
     Ends by itself; leaving it early with ``break`` leaves at most the window's reads in flight, which
@@ -88,9 +88,6 @@ class TaskStream(AsyncGenerator[Task, None]):
     def total(self) -> int | None:
         """Tasks in all as the server counted last, before the client's filter; None where it does not say."""
         return self._listing.total
-
-    def __aiter__(self) -> TaskStream:
-        return self
 
     async def __anext__(self) -> Task:
         if self._busy:
@@ -172,28 +169,6 @@ class TaskStream(AsyncGenerator[Task, None]):
             page.cancel()
         if pages:
             await asyncio.wait(pages)
-
-    async def asend(self, value: None) -> Task:
-        """As ``anext``: nothing can be sent into this stream."""
-        return await self.__anext__()
-
-    async def athrow(
-        self,
-        typ: type[BaseException] | BaseException,
-        val: BaseException | object = None,
-        tb: TracebackType | None = None,
-        /,
-    ) -> Task:
-        """End the stream and raise what was thrown."""
-        await self.aclose()
-        error = typ if isinstance(typ, BaseException) else val if isinstance(val, BaseException) else typ()
-        raise error.with_traceback(tb) if tb is not None else error
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
 
 
 def _arrived(top_up: weakref.WeakMethod[Callable[[], None]], page: asyncio.Task[TaskPage]) -> None:

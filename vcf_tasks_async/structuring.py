@@ -228,7 +228,7 @@ def explain(value: Any, t: Any, path: str = "", depth: int = 0) -> tuple[str, st
         item_type = get_args(t)[1]
     elif t is Any and is_too_deep(value):
         return f"nested deeper than {DEPTH} levels", path, value
-    elif t in _LEAVES and type(value) is not t:
+    elif isinstance(t, type) and t in _LEAVES and type(value) is not t:
         return _expected(_LEAVES[t], value, path)
     else:
         return None

@@ -73,6 +73,7 @@ class Wiring:
         self.api = Api(self._caller, self._tokens)
         self.poller = Poller(self.api.get, self._listing, self.spawn, self.loop)
         self.manager = plan.address.name
+        self.concurrency = plan.concurrency
         self.waits = Waits(self.poller, grace=plan.policy.grace, manager=self.manager)
         sends = {Action.RETRY: self._retry, Action.CANCEL: self.api.cancel}
         self.writer = Writer(

@@ -1,0 +1,23 @@
+"""A run holds what is in work, and compactly what it has seen; nothing else grows with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+CHILD = Path(__file__).with_name("memory_child.py")
+MIB = 1 << 20
+
+
+def measured(ids: int) -> dict[str, float]:
+    ran = subprocess.run([sys.executable, str(CHILD), str(ids)], capture_output=True, check=True, timeout=60)
+    return json.loads(ran.stdout)
+
+
+# `python benchmarks/bulk.py --memory` does a million.
+def test_two_hundred_thousand_ids_take_less_than_20_mib_more_than_ten_thousand():
+    many = measured(200_000)
+    assert many["highest"] - many["at 10,000"] < 20 * MIB
+    assert many["peak"] - many["at 10,000"] < 20 * MIB
