@@ -22,7 +22,7 @@ from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task
 # meet Python's recursion limit long after the page was read.
 DEPTH: Final = 64
 
-_LEAVES: Final[dict[type, str]] = {str: "text", bool: "a boolean", int: "a whole number"}
+_LEAVES: Final[dict[Any, str]] = {str: "text", bool: "a boolean", int: "a whole number"}
 
 Hook = Callable[..., Any]
 
