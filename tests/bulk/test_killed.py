@@ -42,7 +42,7 @@ def noted(journal: Path) -> tuple[Counter[str], dict[str, str]]:
 @pytest.mark.parametrize(
     ("by_id", "stale"), [(False, 0.0), (False, 0.15), (True, 0.0)], ids=["stream", "stale stream", "ids"]
 )
-def test_killed_many_times_every_failed_task_is_retried_exactly_once(tmp_path, by_id, stale, record_property):
+def test_killed_many_times_every_failed_task_is_retried_exactly_once(tmp_path, by_id, stale):
     rng = Random(SEED)
     journal, report = tmp_path / "journal", tmp_path / "report"
     simulator = SddcManagerSimulator(
@@ -84,8 +84,7 @@ def test_killed_many_times_every_failed_task_is_retried_exactly_once(tmp_path, b
             if r.status == 200
         )
         retried, still_failed = applied(sddc), sddc.ids("FAILED")
-    record_property("kills", kills)
-    record_property("kills with writes in flight", mid_flight)
+    print(f"{kills} kills, {mid_flight} of them after writes had been applied")
     assert kills >= 20
     assert mid_flight >= 3
     assert set(retried.values()) == {1}, "no task was retried twice"

@@ -103,7 +103,7 @@ def test_looking_ends_with_the_grace_whatever_the_looks_come_to():
         assert outcome.result is Result.UNKNOWN
         assert isinstance(outcome.error, OutcomeUnknownError)
         assert 45 <= outcome.elapsed <= 60
-    assert looks == {"same": 9, "broken": 9}
+    assert looks == {"same": 10, "broken": 10}
     assert "can't be looked at (not ready)" in (outcome.reason or "")
 
 
