@@ -61,7 +61,14 @@ SHELL = [block.text.strip() for block in BLOCKS if block.language == "sh"]
 def sddc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SddcManagerSimulator]:
     # On a clock of its own, so that what is retried and waited for ends within seconds.
     simulator = SddcManagerSimulator(
-        tasks=120, failed=0.3, running=0, retry_succeeds=1.0, speed=600, access_token_ttl=1e9, tls=True
+        tasks=120,
+        failed=0.3,
+        running=0,
+        zombies=0.05,
+        retry_succeeds=1.0,
+        speed=600,
+        access_token_ttl=1e9,
+        tls=True,
     )
     monkeypatch.chdir(tmp_path)
     with simulator.in_thread() as running:
