@@ -200,14 +200,7 @@ class TaskSession(Acts, Follows):
         wiring = self._opened()
         where = _filter(where) or TaskFilter()
         size = checked_size(page_size)
-        return TaskStream(
-            lambda request: wiring.api.page(request.number, where, request.size),
-            wiring.spawn,
-            where,
-            page_size=size,
-            prefetch=checked_count("prefetch", prefetch),
-            strict=strict,
-        )
+        return wiring.stream(where, checked_count("prefetch", prefetch), page_size=size, strict=strict)
 
     async def get(self, task_id: str) -> Task:
         """One task, with all its subtasks.

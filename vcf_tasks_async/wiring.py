@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from vcf_tasks_async.address import Address, Tls
-from vcf_tasks_async.api import Api
+from vcf_tasks_async.api import LARGEST_PAGE, Api
 from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
@@ -71,7 +71,7 @@ class Wiring:
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._caller, self._tokens)
-        self.poller = Poller(self.api.get, self._listing, self.spawn, self.loop)
+        self.poller = Poller(self.api.get, self.stream, self.spawn, self.loop)
         self.manager = plan.address.name
         self.concurrency = plan.concurrency
         self.waits = Waits(self.poller, grace=plan.policy.grace, manager=self.manager)
@@ -122,14 +122,17 @@ class Wiring:
         task.add_done_callback(self._running.discard)
         return task
 
-    def _listing(self, where: TaskFilter, prefetch: int) -> TaskStream:
+    def stream(
+        self, where: TaskFilter, prefetch: int, *, page_size: int = LARGEST_PAGE, strict: bool = False
+    ) -> TaskStream:
+        """A listing, for users and for the poller alike."""
         return TaskStream(
             lambda request: self.api.page(request.number, where, request.size),
             self.spawn,
             where,
-            page_size=100,
+            page_size=page_size,
             prefetch=prefetch,
-            strict=False,
+            strict=strict,
         )
 
     async def _retry(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
