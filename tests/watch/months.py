@@ -45,7 +45,7 @@ class Gate:
         return get
 
     def listing(self, wiring):
-        return lambda where, prefetch: GatedReading(self, wiring._listing(where, prefetch))
+        return lambda where, prefetch: GatedReading(self, wiring.stream(where, prefetch))
 
 
 class GatedReading:
