@@ -7,7 +7,6 @@ time, so that no reader of many pages holds the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.codec import PageReader, decode_task, parse_json
 from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.models import Task, TaskPage
 
 LARGEST_PAGE: Final = 100
@@ -67,16 +67,16 @@ class Api:
         except VcfTasksError:
             return False
 
-    async def retry(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
+    async def retry(self, task_id: str, gate: Gate) -> Reply[None]:
         """``PATCH /v1/tasks/{id}``: no body; the answer is empty."""
-        return await self._write("PATCH", task_id, "retry", proceed)
+        return await self._write("PATCH", task_id, "retry", gate)
 
-    async def cancel(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
+    async def cancel(self, task_id: str, gate: Gate) -> Reply[None]:
         """``DELETE /v1/tasks/{id}``: the answer is empty."""
-        return await self._write("DELETE", task_id, "cancellation", proceed)
+        return await self._write("DELETE", task_id, "cancellation", gate)
 
-    async def _write(self, method: str, task_id: str, what: str, proceed: Callable[[], bool]) -> Reply[None]:
-        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _nothing, proceed=proceed)
+    async def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Reply[None]:
+        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _nothing, gate=gate)
         return await self._caller.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:

@@ -9,11 +9,16 @@ from vcf_tasks_async.outcomes import Result
 
 # Results from which a share means something: one failure of one is no hundred per cent.
 _SAMPLE: Final = 20
+# Seconds by which an event loop may be late.
+_LATENESS: Final = 0.01
 _BAD: Final = frozenset({Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN})
 
 
 class Pace:
-    """Turns at a rate: each caller gets the moment of its own.
+    """Turns at a rate, and the moments at which writes really leave.
+
+    A turn is waited for before a call is begun. Where the call then waits for something else (a login, a
+    slot), many could leave at once: whoever comes too early at the door takes a new turn.
 
     Args:
         rate: turns a second; None for no limit.
@@ -22,6 +27,8 @@ class Pace:
         >>> pace = Pace(10)
         >>> pace.turn(now=0.0), pace.turn(now=0.0), pace.turn(now=5.0)
         (0.0, 0.1, 5.0)
+        >>> pace.leave(now=5.2), pace.leave(now=5.2), pace.leave(now=5.3)
+        (True, False, True)
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -29,12 +36,28 @@ class Pace:
             raise UsageError(f"rate is a number of requests a second, above 0, not {rate!r}")
         self._gap = 0.0 if rate is None else 1.0 / rate
         self._next = 0.0
+        self._free = 0.0
+        # How much too early is let pass: the lateness of the one before must not cost this one its turn.
+        self._leeway = max(_LATENESS, self._gap / 2)
 
     def turn(self, now: float) -> float:
         """The moment at which the caller may go ahead. Turns that nobody took don't add up."""
         moment = max(now, self._next)
         self._next = moment + self._gap
         return moment
+
+    def leave(self, now: float, *, again: bool = False) -> bool:
+        """Whether a write may leave right now; when it may, it does.
+
+        Args:
+            now: this moment.
+            again: the server had said later, and this is later: it leaves, and the others stand back.
+        """
+        if not again and now < self._free - self._leeway:
+            return False
+        self._free = max(now, self._free) + self._gap
+        self._next = max(self._next, self._free)
+        return True
 
 
 class StopRule:

@@ -8,7 +8,6 @@ what is in work and, compactly, the ids that were seen.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -25,6 +24,7 @@ from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.outbox import Outbox
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.targets import Source, Targets
 
@@ -92,14 +92,11 @@ class BulkRun(AsyncIterator[Outcome]):
         self._engine: asyncio.Task[None] | None = None
         self._follows: set[anyio.CancelScope] = set()
         self._error: Exception | None = None
-        self._unread: deque[Outcome] = deque()
-        self._has_reader = False
+        self._outbox = Outbox(2 * options.concurrency)
         self._syncing = False
         self._turn_ends = 0.0
         self._breath = anyio.Lock(fast_acquire=True)
         self._timers: list[asyncio.TimerHandle] = []
-        self._arrived = anyio.Event()
-        self._room = anyio.Event()
 
     # --- the face ---------------------------------------------------------------------------------------
 
@@ -108,18 +105,18 @@ class BulkRun(AsyncIterator[Outcome]):
 
     async def _to_the_end(self) -> BulkReport:
         async with self:
-            self._has_reader = False
+            self._outbox.close()
             while not self._ended:
-                await self._arrival()
+                await self._outbox.arrival()
         self._raise_error()
         return self.report
 
     async def __aenter__(self) -> Self:
         if self._engine is not None:
             raise UsageError("a bulk run runs once: call retry_many or cancel_many again for another")
-        self._has_reader = True
+        self._outbox.open()
         self._engine = self._spawn(self._run())
-        self._engine.add_done_callback(lambda _: self._arrived.set())
+        self._engine.add_done_callback(lambda _: self._outbox.ring())
         return self
 
     def __aiter__(self) -> Self:
@@ -128,18 +125,16 @@ class BulkRun(AsyncIterator[Outcome]):
     async def __anext__(self) -> Outcome:
         if self._engine is None:
             raise UsageError("outcomes come inside `async with session.retry_many(…) as outcomes:`")
-        while not self._unread:
+        while (outcome := self._outbox.take()) is None:
             if self._ended:
                 self._raise_error()
                 raise StopAsyncIteration
-            await self._arrival()
-        outcome = self._unread.popleft()
-        self._room.set()
+            await self._outbox.arrival()
         return outcome
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._engine is not None
-        self._has_reader = False
+        self._outbox.close()
         if not self._ended:
             self._stop("it was left before its end")
         try:
@@ -156,11 +151,6 @@ class BulkRun(AsyncIterator[Outcome]):
     def _ended(self) -> bool:
         return self._engine is not None and self._engine.done()
 
-    async def _arrival(self) -> None:
-        if self._arrived.is_set():
-            self._arrived = anyio.Event()
-        await self._arrived.wait()
-
     def _raise_error(self) -> None:
         error = self._error or self._source.error
         if error is not None:
@@ -176,7 +166,7 @@ class BulkRun(AsyncIterator[Outcome]):
         self.report.stopped = why
         self._stopping.set()
         self._source.stop()
-        self._room.set()
+        self._outbox.end()
         # Lost answers get their grace as well; tasks that are only waited for are let go at once.
         for scope in self._follows:
             scope.cancel()
@@ -211,18 +201,29 @@ class BulkRun(AsyncIterator[Outcome]):
 
     async def _wind_up(self) -> None:
         """Account for what was not come to, and close what was opened."""
+        await _through(self._account_for_the_rest())
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._source.close()
+        finally:
+            if self._dispatch.journal is not None:
+                await _through(self._close_journal(self._dispatch.journal))
+
+    async def _account_for_the_rest(self) -> None:
         for target in self._source.rest():
             task_id = target.id if isinstance(target, Task) else target
             if self._seen.add(task_id):
-                self._tell(self._dispatch.not_sent(task_id), judged=False)
+                self._tell(self._dispatch.not_come_to(task_id), judged=False)
+            else:
+                self.report.duplicates += 1
+            await self._breathe()
         self.report.complete = self._source.exhausted and self._source.error is None
-        with anyio.CancelScope(shield=True):
-            await self._source.close()
-            if self._dispatch.journal is not None:
-                try:
-                    await anyio.to_thread.run_sync(self._dispatch.journal.close)
-                except OSError as error:
-                    self._error = self._error or error
+
+    async def _close_journal(self, journal: Journal) -> None:
+        try:
+            await anyio.to_thread.run_sync(journal.close)
+        except OSError as error:
+            self._error = self._error or error
 
     async def _work(self, group: anyio.abc.TaskGroup) -> None:
         while not self._stopping.is_set():
@@ -233,7 +234,7 @@ class BulkRun(AsyncIterator[Outcome]):
             task_id = target.id if isinstance(target, Task) else target
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
-                await self._give_way()
+                await self._breathe()
                 continue
             with self._accounted(task_id):
                 begun = await self._dispatch.begin(task_id, task)
@@ -242,7 +243,8 @@ class BulkRun(AsyncIterator[Outcome]):
                     group.start_soon(self._settle, begun, group)
                 else:
                     self._decide(begun, task, group)
-            await self._give_way()
+            await self._breathe()
+            await self._outbox.room()
 
     async def _settle(self, sent: Sent, group: anyio.abc.TaskGroup) -> None:
         try:
@@ -274,23 +276,25 @@ class BulkRun(AsyncIterator[Outcome]):
     @contextmanager
     def _accounted(self, task_id: str) -> Iterator[None]:
         """A target that is cut off in mid-work still has its outcome; a broken journal ends the run."""
-        action = self.report.action
         try:
             yield
         except asyncio.CancelledError:
-            self._tell(self._dispatch.cut_off(task_id))
+            outcome = self._dispatch.cut_off(task_id)
+            self._note(outcome)
+            self._tell(outcome)
             raise
         except OSError as error:
             self._broken_journal(error)
-            self._tell(Outcome(task_id, action, Result.NOT_SENT, "the journal can't be written"))
+            outcome = self._dispatch.cut_off(task_id)
+            self._tell(attrs.evolve(outcome, reason="the journal can't be written"))
 
-    def _note(self, outcome: Outcome, group: anyio.abc.TaskGroup) -> None:
+    def _note(self, outcome: Outcome, group: anyio.abc.TaskGroup | None = None) -> None:
         journal = self._dispatch.journal
         if journal is None or self._options.dry_run:
             return
         try:
             journal.outcome(outcome)
-            if journal.is_due and not self._syncing:
+            if group is not None and journal.is_due and not self._syncing:
                 self._syncing = True
                 group.start_soon(self._sync, journal)
         except OSError as error:
@@ -310,14 +314,12 @@ class BulkRun(AsyncIterator[Outcome]):
 
     def _tell(self, outcome: Outcome, *, judged: bool = True) -> None:
         self.report.add(outcome)
-        if self._has_reader:
-            self._unread.append(outcome)
-            self._arrived.set()
+        self._outbox.put(outcome)
         if judged and (why := self._rule.feed(outcome.result)):
             self._stop(why)
 
-    async def _give_way(self) -> None:
-        """Let others on the loop have their turn, and hold back while who reads the outcomes is behind."""
+    async def _breathe(self) -> None:
+        """Let others on the loop have their turn, when this one has been long enough."""
         # Targets that need no request would go by without a single suspension.
         clock = asyncio.get_running_loop().time
         if clock() >= self._turn_ends:
@@ -325,11 +327,17 @@ class BulkRun(AsyncIterator[Outcome]):
             async with self._breath:
                 await asyncio.sleep(0)
                 self._turn_ends = clock() + _TURN
-        while (
-            self._has_reader
-            and len(self._unread) >= 2 * self._options.concurrency
-            and not self._stopping.is_set()
-        ):
-            if self._room.is_set():
-                self._room = anyio.Event()
-            await self._room.wait()
+
+
+async def _through(work: Coroutine[Any, Any, None]) -> None:
+    """Await *work* to its end, however often we are cancelled meanwhile; that is raised afterwards."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled

@@ -106,6 +106,7 @@ class Caller:
             rejected = outcome.failure.status
             if token is not None and tokens is not None and rejected in (401, 403) and renewals < _RENEWALS:
                 renewals += 1
+                call.gate.came_back()
                 renewal = tokens.renew(token, certain=rejected == 401)
                 if await self._until(ends, renewal, call, attempts, _FOR_TOKEN):
                     continue
@@ -116,6 +117,7 @@ class Caller:
                 "%s %s at %s: %s; again in %.2f s",
                 call.method, inert(call.path, limit=200), self._manager, outcome.words, pause,
             )  # fmt: skip
+            call.gate.came_back()
             await self.sleep(pause)
 
     async def _enter(
@@ -177,7 +179,7 @@ class Caller:
             raise UsageError("the aiohttp session that was lent is closed: keep it open as long as this one")
         if asyncio.get_running_loop().time() + self._least(call) > ends:
             raise self._deadline(call, attempts, _FOR_SLOT)
-        if not call.proceed():
+        if not call.gate.may_leave():
             raise NotSentError(
                 f"{call.what} at {self._manager}: not sent, the run was ended", **self._where(call, attempts)
             )

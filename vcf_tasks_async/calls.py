@@ -8,13 +8,10 @@ from typing import Generic, Protocol, TypeVar
 
 import attrs
 
+from vcf_tasks_async.gate import OPEN, Gate
 from vcf_tasks_async.secret import Secret
 
 T = TypeVar("T")
-
-
-def _always() -> bool:
-    return True
 
 
 @attrs.frozen
@@ -27,7 +24,7 @@ class Call(Generic[T]):
         repeat: False for a call that is not worth a second attempt.
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
         secrets: what the answer must not tell, whoever repeats it there.
-        proceed: asked right before each sending; False ends the call as not sent.
+        gate: what it passes each time it is sent.
     """
 
     method: str
@@ -39,7 +36,7 @@ class Call(Generic[T]):
     safe: bool = False
     repeat: bool = True
     secrets: tuple[Secret, ...] = ()
-    proceed: Callable[[], bool] = _always
+    gate: Gate = OPEN
 
     def redacted(self, body: bytes) -> bytes:
         """*body* without the secrets of this call, plain or as JSON writes them."""

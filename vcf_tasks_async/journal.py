@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 import attrs
 
-from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.errors import ApiError, UsageError
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.judgement import Action, Sighting
 from vcf_tasks_async.outcomes import Outcome, Result
@@ -29,6 +29,8 @@ except ImportError:  # pragma: no cover - Windows has no flock; two runs on one 
     fcntl = None  # type: ignore[assignment]
 
 _VERSION: Final = 1
+# Refusals of what was asked of this very task; of others, 403 or 500, the reason passes.
+_OF_THE_TASK: Final = frozenset({400, 404, 405, 409, 410, 422})
 # Seconds between two syncs to the disk.
 _SYNC_EVERY: Final = 1.0
 
@@ -42,12 +44,32 @@ class Earlier:
         reason: why, as noted.
         before: how the task looked before the write.
         at: wall-clock seconds of the intent.
+        status: HTTP status of a refusal; None where it was not noted.
     """
 
     result: Result | None
     reason: str | None = None
     before: Sighting | None = None
     at: float = 0.0
+    status: int | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether asking again would be of no use: it was taken, or refused for what the task is."""
+        if self.result is Result.REJECTED:
+            # By its id alone nobody can tell whether a 500 hid a write that was applied.
+            return self.status in _OF_THE_TASK or (self._may_be_applied and self.before is None)
+        return self.result is Result.ACCEPTED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the write may have been applied, so that the task is to be looked at first."""
+        return self.result in (None, Result.UNKNOWN) or self._may_be_applied
+
+    @property
+    def _may_be_applied(self) -> bool:
+        # A refusal of unknown status is taken for the worst.
+        return self.result is Result.REJECTED and (self.status is None or self.status >= 500)
 
 
 class Journal:
@@ -99,8 +121,15 @@ class Journal:
         self._note({"intent": task_id, "at": round(time.time(), 3), **seen})
 
     def outcome(self, outcome: Outcome) -> None:
-        """What came of it."""
-        self._note({"outcome": outcome.task_id, "result": outcome.result.value, "reason": outcome.reason})
+        """What came of it. What an earlier run settled stands as it was noted."""
+        earlier = self.earlier(outcome.task_id)
+        if earlier is not None and earlier.is_settled:
+            return
+        result, reason = outcome.result, outcome.reason
+        note: dict[str, Any] = {"outcome": outcome.task_id, "result": result.value, "reason": reason}
+        if result is Result.REJECTED and isinstance(outcome.error, ApiError):
+            note["status"] = outcome.error.status
+        self._note(note)
 
     @property
     def is_due(self) -> bool:
@@ -187,11 +216,11 @@ class Journal:
         if result is Result.ACCEPTED:
             self._accepted.add(task_id)
             self._earlier.pop(task_id, None)
-        elif before is None:
-            self._earlier[task_id] = Earlier(result, note.get("reason"))
-        elif result is not Result.SKIPPED:
+        elif before is None or result is not Result.SKIPPED:
             # An outcome stands for the intent before it; a skip leaves what is open as open as it was.
-            self._earlier[task_id] = attrs.evolve(before, result=result, reason=note.get("reason"))
+            self._earlier[task_id] = attrs.evolve(
+                before or Earlier(None), result=result, reason=note.get("reason"), status=note.get("status")
+            )
 
 
 def _line(note: dict[str, Any]) -> bytes:
@@ -204,7 +233,8 @@ _SHAPES: Final[dict[str, dict[str, tuple[type, ...]]]] = {
         "intent": (str,), "at": (int, float), "status": (str, type(None)), "completed": (str, type(None)),
         "steps": (str, type(None)),
     },
-    "outcome": {"outcome": (str,), "result": (str,), "reason": (str, type(None))},
+    # Runs before there was a "status" left it out; they are read all the same.
+    "outcome": {"outcome": (str,), "result": (str,), "reason": (str, type(None)), "status": (int,)},
 }  # fmt: skip
 _OPTIONAL: Final = ("status", "completed", "steps", "reason")
 
@@ -219,7 +249,7 @@ def _parsed(raw: bytes) -> dict[str, Any] | None:
                 return None
         if kind == "outcome":
             Result(note["result"])
-        if note.get("status") is not None:
+        if kind == "intent" and note.get("status") is not None:
             Status(note["status"])
     except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         return None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
+from typing import Final
 
 import attrs
 
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.status import Status
 from vcf_tasks_async.text import inert
+
+_CANCELLED: Final = (Status.CANCELLED, Status.USER_CANCELLED)
 
 
 class Action(enum.Enum):
@@ -78,6 +81,16 @@ class Sighting:
         return self.steps is not None and before.steps is not None and self.steps != before.steps
 
 
+def explains_conflict(action: Action, before: Sighting, after: Task) -> bool:
+    """Whether a 409 came because what was asked had been done already, since the task was seen *before*.
+
+    A front end that repeats by itself brings that about: it passes on the answer to its second sending.
+    """
+    if action is Action.CANCEL:
+        return not before.status.is_ended and after.status in _CANCELLED
+    return before.status.failed and not after.is_ended and after.status is not Status.UNKNOWN
+
+
 def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> Applied:
     """Whether a lost write was applied, from the task before it and now.
 
@@ -94,7 +107,7 @@ def judge_lost(action: Action, before: Sighting | None, after: Task | None) -> A
             # Some releases remove the record of a cancelled task; one that had ended may have been purged.
             ran = before is not None and not before.status.is_ended
             return Applied.YES if ran else Applied.CANNOT_TELL
-        if after.status in (Status.CANCELLED, Status.USER_CANCELLED):
+        if after.status in _CANCELLED:
             already = before is None or before.status is after.status
             return Applied.CANNOT_TELL if already else Applied.YES
         return Applied.CANNOT_TELL if after.is_ended else Applied.NOT_YET

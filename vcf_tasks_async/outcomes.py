@@ -29,7 +29,8 @@ class Result(enum.Enum):
     REJECTED = "rejected"
     """The server refused; `Outcome.error` holds its answer."""
     NOT_SENT = "not_sent"
-    """It never reached the server: safe to do again."""
+    """It never reached the server, or was not even considered (401, 429, 503 with Retry-After): safe to do
+    again."""
     UNKNOWN = "unknown"
     """Sent, the answer lost, and a look at the task could not tell."""
 

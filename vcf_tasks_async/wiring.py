@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
 from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
@@ -135,11 +136,11 @@ class Wiring:
             strict=strict,
         )
 
-    async def _retry(self, task_id: str, proceed: Callable[[], bool]) -> Reply[None]:
+    async def _retry(self, task_id: str, gate: Gate) -> Reply[None]:
         """Send a retry, and let waits know that the old failure may show for a while."""
         self.waits.retried(task_id)
         try:
-            reply = await self.api.retry(task_id, proceed)
+            reply = await self.api.retry(task_id, gate)
         except (ApiError, NotSentError):
             self.waits.not_retried(task_id)
             raise

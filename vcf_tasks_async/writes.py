@@ -23,7 +23,8 @@ from vcf_tasks_async.errors import (
     UsageError,
     VcfTasksError,
 )
-from vcf_tasks_async.judgement import Action, Applied, Sighting, judge_lost
+from vcf_tasks_async.gate import OPEN, Gate
+from vcf_tasks_async.judgement import Action, Applied, Sighting, explains_conflict, judge_lost
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
 from vcf_tasks_async.text import inert
@@ -31,6 +32,8 @@ from vcf_tasks_async.text import inert
 # Seconds before the first look at a task whose answer was lost; each pause is twice the one before.
 _FIRST_LOOK: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
+# "Who are you" and "later" (a bare 503 is a lost answer): said before anything was done to the task.
+_NOT_ABOUT_THE_TASK: Final = frozenset({401, 429, 503})
 
 
 class _Sent(Protocol):
@@ -38,16 +41,25 @@ class _Sent(Protocol):
     def attempts(self) -> int: ...
 
 
-Proceed = Callable[[], bool]
-Send = Callable[[str, Proceed], Awaitable[_Sent]]
+Send = Callable[[str, Gate], Awaitable[_Sent]]
 Look = Callable[[str], Awaitable[Task]]
+Before = Callable[[], Sighting | None]
+
+
+def _unseen() -> None:
+    return None
 
 
 @attrs.frozen
 class Lost:
-    """A write that went out and was never heard of."""
+    """A write that may have been applied, as far as its answer tells.
 
-    error: OutcomeUnknownError
+    Attributes:
+        error: the answer was lost; or the 409 of a write that followed a lost one.
+        started: loop time at which it was begun.
+    """
+
+    error: OutcomeUnknownError | TaskConflict
     started: float
 
 
@@ -86,46 +98,73 @@ class Writer:
         Raises:
             UsageError: not a task id, or the session is closed. All else is in the outcome.
         """
-        sent = await self.send(action, task_id, lambda: True)
+        sent = await self.send(action, task_id, OPEN)
         return await self.settle(action, task_id, None, sent) if isinstance(sent, Lost) else sent
 
-    async def send(self, action: Action, task_id: str, proceed: Proceed) -> Outcome | Lost:
-        """Send it, and say how it ended unless the answer was lost.
+    async def send(
+        self,
+        action: Action,
+        task_id: str,
+        gate: Gate,
+        *,
+        before: Before = _unseen,
+        after_lost: bool = False,
+    ) -> Outcome | Lost:
+        """Send it, and say how it ended unless that is to be found out by looking.
 
         Args:
             action: what to do.
             task_id: to which task.
-            proceed: asked right before it is sent; False makes it a NOT_SENT.
+            gate: what it passes each time it is sent.
+            before: tells how the task looked before, if it was seen; asked where there is a 409.
+            after_lost: an earlier run may have sent it as well, and the task did not show it.
         """
         clock = asyncio.get_running_loop().time
         started = clock()
-        reason: str | None = None
-        kept: VcfTasksError | None = None
         try:
-            result, attempts = Result.ACCEPTED, (await self._sends[action](task_id, proceed)).attempts
+            attempts = (await self._sends[action](task_id, gate)).attempts
         except OutcomeUnknownError as error:
             return Lost(error, started)
         except UsageError:
             raise
+        except TaskConflict as error:
+            if after_lost:
+                return Lost(error, started)
+            outcome = await self._read_conflict(action, task_id, before(), error)
         except VcfTasksError as error:
-            # A refusal of the login on the way is none of the write, which never left then. Nor did one
-            # that met its deadline: in flight, that would be an OutcomeUnknownError.
-            refused = isinstance(error, ApiError) and (error.path or "").endswith(task_path(task_id, ""))
-            result, reason, kept = Result.REJECTED if refused else Result.NOT_SENT, str(error), error
-            attempts = getattr(error, "attempts", 0) if refused or isinstance(error, NotSentError) else 0
-        if (
-            action is Action.RETRY
-            and isinstance(kept, TaskConflict)
-            and await self._is_credential_task(task_id)
-        ):
+            outcome = _refused_or_not_sent(action, task_id, error)
+        else:
+            outcome = Outcome(task_id, action, Result.ACCEPTED, attempts=attempts)
+        return attrs.evolve(outcome, elapsed=clock() - started)
+
+    async def _read_conflict(
+        self, action: Action, task_id: str, before: Sighting | None, error: TaskConflict
+    ) -> Outcome:
+        """What a 409 means: mostly no, but also that something on the way had sent it before."""
+        reason = str(error)
+        if before is not None and (shown := await self._shown_after_conflict(action, task_id, before)):
+            reason = (
+                f"refused with 409, but the task, {before.status.value} before, now shows {shown!r}:"
+                " something on the way sent it twice, or somebody else was first"
+            )
+            return Outcome(task_id, action, Result.ACCEPTED, reason, None, error.attempts)
+        if action is Action.RETRY and await self._is_credential_task(task_id):
             reason = (
                 "it is a credential task: SDDC Manager retries those only through"
                 f" PATCH /v1/credentials/tasks/{task_id}, with the credentials to set"
             )
-        return Outcome(task_id, action, result, reason, kept, attempts, clock() - started)
+        return Outcome(task_id, action, Result.REJECTED, reason, error, error.attempts)
+
+    async def _shown_after_conflict(self, action: Action, task_id: str, before: Sighting) -> str | None:
+        """What the task shows, when that explains a 409; None when the 409 is a plain refusal."""
+        try:
+            after = await self._look(task_id)
+        except VcfTasksError:
+            return None
+        return inert(after.raw_status or "", limit=40) if explains_conflict(action, before, after) else None
 
     async def settle(self, action: Action, task_id: str, before: Sighting | None, lost: Lost) -> Outcome:
-        """Look at the task until it tells what became of a lost write.
+        """Look at the task until it tells what became of a lost write, or of the one before a 409.
 
         Args:
             action: what was asked.
@@ -145,12 +184,20 @@ class Writer:
             # The last look is at the very end of the grace.
             pause = min(_LONGEST_PAUSE, 2 * pause, left)
         taken = verdict is Applied.YES
-        moral = "so it was taken" if taken else "which does not tell whether it was taken"
+        result = Result.ACCEPTED if taken else Result.UNKNOWN
+        if isinstance(lost.error, TaskConflict):
+            # The task was seen as it had been until the first one could show no more.
+            result = Result.ACCEPTED if taken else Result.REJECTED
+            lead = "an earlier run may have sent it, and this time it was refused with 409"
+            moral = "so the first was taken" if taken else f"so neither was taken: {lost.error}"
+        else:
+            lead = "the answer was lost"
+            moral = "so it was taken" if taken else "which does not tell whether it was taken"
         return Outcome(
             task_id,
             action,
-            Result.ACCEPTED if taken else Result.UNKNOWN,
-            f"the answer was lost; {seen}, {moral}",
+            result,
+            f"{lead}; {seen}, {moral}",
             None if taken else lost.error,
             lost.error.attempts,
             clock() - lost.started,
@@ -197,3 +244,16 @@ class Writer:
             return Applied.NO_LOOK, f"the task can't be looked at ({error})"
         shown = inert(after.raw_status or "no status", limit=40)
         return judge_lost(action, before, after), f"the task shows {shown!r}"
+
+
+def _refused_or_not_sent(action: Action, task_id: str, error: VcfTasksError) -> Outcome:
+    # A refusal of the login on the way is none of the write, which never left then. Nor did one that met
+    # its deadline: in flight, that would be an OutcomeUnknownError.
+    answered = isinstance(error, ApiError) and (error.path or "").endswith(task_path(task_id, ""))
+    attempts = getattr(error, "attempts", 0) if answered or isinstance(error, NotSentError) else 0
+    if not answered:
+        return Outcome(task_id, action, Result.NOT_SENT, str(error), error, attempts)
+    if isinstance(error, ApiError) and error.status in _NOT_ABOUT_THE_TASK:
+        reason = f"{error}; the task was not touched, so it is safe to do again"
+        return Outcome(task_id, action, Result.NOT_SENT, reason, error, attempts)
+    return Outcome(task_id, action, Result.REJECTED, str(error), error, attempts)

@@ -78,8 +78,8 @@ class Sender:
         self.in_flight = self.most_in_flight = 0
         self.resumed: Counter[str] = Counter()
 
-    async def send(self, action, task_id, proceed):
-        if not proceed():
+    async def send(self, action, task_id, gate, **_):
+        if not gate.may_leave():
             return Outcome(task_id, action, Result.NOT_SENT, "the run was ended", NotSentError("ended"))
         self.sent[task_id] += 1
         self.starts.append(asyncio.get_running_loop().time())

@@ -15,6 +15,7 @@ import attrs
 from vcf_tasks_async import NotSentError, OutcomeUnknownError, Result, Task, TaskConflict, TaskNotFound
 from vcf_tasks_async.calls import Reply
 from vcf_tasks_async.errors import TransportError
+from vcf_tasks_async.gate import OPEN
 from vcf_tasks_async.judgement import Action, Sighting
 from vcf_tasks_async.writes import Lost, Writer
 
@@ -145,16 +146,16 @@ class Site:
                 life.others += 1
                 life.turn("Cancelled")
 
-    async def _retry(self, task_id, proceed):
-        return await self._write(task_id, proceed, self._apply_retry)
+    async def _retry(self, task_id, gate):
+        return await self._write(task_id, gate, self._apply_retry)
 
-    async def _cancel(self, task_id, proceed):
-        return await self._write(task_id, proceed, self._apply_cancel)
+    async def _cancel(self, task_id, gate):
+        return await self._write(task_id, gate, self._apply_cancel)
 
-    async def _write(self, task_id, proceed, apply):
+    async def _write(self, task_id, gate, apply):
         life, rng = self.lives[task_id], self.rng
         loop = asyncio.get_running_loop()
-        assert proceed()
+        assert gate.may_leave()
         if rng.random() < 0.01:
             raise NotSentError("refused", path=f"/v1/tasks/{task_id}", attempts=1)
         life.writes += 1
@@ -242,7 +243,7 @@ async def lose_many(site: Site, action: Action, count: int, *, at_once: int = 20
         async with turns:
             life = site.add(action)
             before = site.sight(life)
-            outcome = await site.writer.send(action, life.task_id, lambda: True)
+            outcome = await site.writer.send(action, life.task_id, OPEN)
             lost = isinstance(outcome, Lost)
             if isinstance(outcome, Lost):
                 outcome = await site.writer.settle(action, life.task_id, before, outcome)

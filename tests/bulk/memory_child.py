@@ -34,7 +34,8 @@ def peak() -> int:
 
 
 class Sender:
-    async def send(self, action, task_id, proceed):
+    async def send(self, action, task_id, gate, **_):
+        assert gate.may_leave()
         await asyncio.sleep(0)
         result = Result.ACCEPTED if task_id[0] != "0" else Result.REJECTED
         return Outcome(task_id, action, result, None if result is Result.ACCEPTED else "no", None, 1)

@@ -157,9 +157,6 @@ def test_a_run_that_ends_waits_for_no_turn():
     assert seconds == pytest.approx(0, abs=0.01)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="known limit: turns are given out while all wait for the login, which then burst"
-)
 async def test_the_rate_holds_also_when_the_login_takes_its_time():
     async with SddcManagerSimulator(tasks=20, failed=1.0, running=0, live=False) as sddc:
         sddc.faults.add(method="POST", path="/v1/tokens", delay=0.5)
@@ -252,18 +249,7 @@ def test_what_is_still_on_its_way_when_the_grace_is_over_is_unknown():
     assert sender.running == set()
 
 
-@pytest.mark.parametrize(
-    "why",
-    [
-        "no login yet",
-        pytest.param(
-            "the server said try later",
-            marks=pytest.mark.xfail(
-                strict=True, reason="known limit: the pause after a 429 counts as on its way"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("why", ["no login yet", "the server said try later"])
 async def test_what_provably_never_reached_the_server_is_not_sent(monkeypatch, why):
     monkeypatch.setattr("vcf_tasks_async.bulk._GRACE", 0.2)
     async with SddcManagerSimulator(tasks=20, failed=1.0, running=0, live=False) as sddc:

@@ -33,8 +33,8 @@ class Performer:
         self.in_flight = self.most_in_flight = 0
         self.hold: asyncio.Event | None = None
 
-    async def send(self, action, task_id, proceed):
-        if not proceed():
+    async def send(self, action, task_id, gate, **_):
+        if not gate.may_leave():
             error = NotSentError("the run was ended")
             return Outcome(task_id, action, Result.NOT_SENT, str(error), error)
         self.sent[task_id] += 1
@@ -321,7 +321,7 @@ async def test_raise_for_failures_names_what_failed():
 
 async def test_a_bug_in_a_write_is_not_swallowed():
     class Buggy(Performer):
-        async def send(self, action, task_id, proceed):
+        async def send(self, action, task_id, gate, **_):
             raise ZeroDivisionError
 
     performer = Buggy()

@@ -26,8 +26,10 @@ from vcf_tasks_async import (
     Result,
     Status,
     Task,
+    TaskConflict,
     TaskSession,
     UsageError,
+    VcfTasksError,
 )
 from vcf_tasks_async.bulk import Options
 from vcf_tasks_async.journal import Journal
@@ -43,8 +45,10 @@ def opened(path: Path, manager: str = MANAGER, action: Action = Action.RETRY) ->
     return Journal(path, manager, action)
 
 
-def ended(task_id: str, result: Result, reason: str | None = None) -> Outcome:
-    return Outcome(task_id, Action.RETRY, result, reason)
+def ended(
+    task_id: str, result: Result, reason: str | None = None, error: VcfTasksError | None = None
+) -> Outcome:
+    return Outcome(task_id, Action.RETRY, result, reason, error)
 
 
 @pytest.fixture
@@ -54,7 +58,8 @@ def written(tmp_path) -> Path:
     journal = opened(path)
     for name, result in (("a", Result.ACCEPTED), ("r", Result.REJECTED), ("u", Result.UNKNOWN)):
         journal.intent(name, BEFORE)
-        journal.outcome(ended(name, result, f"because {result.value} – ünïcode \u2028 {chr(0xD800)}"))
+        error = TaskConflict("no", status=409) if result is Result.REJECTED else None
+        journal.outcome(ended(name, result, f"because {result.value} – ünïcode \u2028 {chr(0xD800)}", error))
     journal.outcome(ended("n", Result.NOT_SENT))
     journal.intent("open", BEFORE)
     journal.intent("bare", None)
@@ -411,7 +416,7 @@ async def test_an_open_intent_of_a_task_that_runs_now_is_accepted_not_skipped(wr
 
 async def test_what_is_lost_again_is_settled_and_noted(written):
     class Loser(Resumer):
-        async def send(self, action, task_id, proceed):
+        async def send(self, action, task_id, gate, **_):
             self.sent[task_id] += 1
             return Lost(OutcomeUnknownError("lost", attempts=1), 0.0)
 
@@ -432,7 +437,7 @@ def test_an_unknown_of_a_moment_ago_has_its_whole_grace_before_it_is_sent_again(
     sent: Counter[str] = Counter()
 
     async def main() -> Result:
-        async def send(task_id, proceed):
+        async def send(task_id, gate):
             sent[task_id] += 1
             raise OutcomeUnknownError("lost", path=f"/v1/tasks/{task_id}", attempts=1)
 

@@ -24,6 +24,7 @@ from vcf_tasks_async import (
     TaskSession,
 )
 from vcf_tasks_async.errors import BadRequest, Forbidden, ServerError
+from vcf_tasks_async.gate import OPEN
 from vcf_tasks_async.judgement import Action, Sighting
 from vcf_tasks_async.testing import SddcManagerSimulator
 from vcf_tasks_async.writes import Lost, Writer
@@ -55,7 +56,7 @@ def test_answers_that_come_are_told_as_they_are():
 
 
 def writer_of(look, send=None, is_credential_task=None, **how) -> Writer:
-    async def lost(task_id, proceed):
+    async def lost(task_id, gate):
         raise OutcomeUnknownError("the answer was lost", path=f"/v1/tasks/{task_id}", attempts=1)
 
     async def never(task_id):
@@ -213,14 +214,14 @@ def test_a_wall_clock_that_jumps_makes_no_resume_wait_longer_than_the_grace(monk
 async def test_a_refusal_costs_one_look_at_most(action, error, looks):
     looked: Counter[str] = Counter()
 
-    async def refuse(task_id, proceed):
+    async def refuse(task_id, gate):
         raise error
 
     async def is_credential_task(task_id):
         looked[task_id] += 1
         return True
 
-    outcome = await writer_of(None, refuse, is_credential_task).send(action, "a", lambda: True)
+    outcome = await writer_of(None, refuse, is_credential_task).send(action, "a", OPEN)
     assert isinstance(outcome, Outcome)
     assert (outcome.result, outcome.error) == (Result.REJECTED, error)
     assert looked.total() == looks
