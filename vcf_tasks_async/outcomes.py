@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import re
+import textwrap
 from collections import Counter
 from typing import Any, Final
 
@@ -11,12 +13,18 @@ import attrs
 from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.status import Status
 from vcf_tasks_async.text import inert
 
 # Outcomes that a report in summary mode keeps: the first that went wrong.
 _KEPT: Final = 1000
 # Kinds of trouble that the text of a report shows, and targets of each.
 _SHOWN: Final = 12
+_WIDTH: Final = 80
+_HANG: Final = " " * 9
+# What all refusals of a run have in common, or none with another, says nothing about a group of them.
+_WHERE: Final = re.compile(r"^(?:retry|cancellation) of task \S+ (?:refused by|at) \S+ ?(?:\(([^)]*)\))?")
+_TOKEN: Final = re.compile(r" \[reference token [^\]]*\]")
 
 
 class Result(enum.Enum):
@@ -33,6 +41,9 @@ class Result(enum.Enum):
     again."""
     UNKNOWN = "unknown"
     """Sent, the answer lost, and a look at the task could not tell."""
+
+
+_FAILURES: Final = (Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN)
 
 
 @attrs.frozen
@@ -62,7 +73,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Rejected, not sent or unknown. A skipped one has not failed."""
-        return self.result not in (Result.ACCEPTED, Result.SKIPPED)
+        return self.result in _FAILURES
 
     def to_json(self) -> dict[str, Any]:
         """This outcome as plain values, ready for `json.dumps`."""
@@ -99,6 +110,7 @@ class BulkReport:
         summary: only the first 1,000 outcomes that went wrong are kept; counts are of all.
         outcomes: one for each distinct target, in the order in which they became known.
         counts: how many targets ended how; results that did not occur are left out.
+        ended: the statuses in which tasks that were waited for ended, counted.
         duplicates: targets that came more than once; only the first one counted.
         elapsed: seconds the run took.
         complete: the source was read to its end, and every target has its outcome. False after an early
@@ -116,6 +128,7 @@ class BulkReport:
     summary: bool = False
     outcomes: list[Outcome] = attrs.field(factory=list)
     counts: Counter[Result] = attrs.field(factory=Counter)
+    ended: Counter[Status] = attrs.field(factory=Counter)
     duplicates: int = 0
     elapsed: float = 0.0
     complete: bool = False
@@ -124,6 +137,8 @@ class BulkReport:
     def add(self, outcome: Outcome) -> None:
         """Count one more outcome, and keep it."""
         self.counts[outcome.result] += 1
+        if outcome.final is not None and outcome.final.is_ended:
+            self.ended[outcome.final.status] += 1
         if not self.summary or (outcome.failed and len(self.outcomes) < _KEPT):
             self.outcomes.append(outcome)
 
@@ -132,34 +147,45 @@ class BulkReport:
 
     def __str__(self) -> str:
         """The report for a person: the counts, and what went wrong, grouped by its reason."""
-        return "\n".join((self._headline(), *self._troubles()))
+        return "\n".join((*self._head(), *self._troubles()))
 
     def _headline(self) -> str:
         total = len(self)
-        counts = ", ".join(f"{n} {result.value.replace('_', ' ')}" for result, n in self.counts.items())
+        counts = ", ".join(
+            f"{self.counts[result]} {_words(result)}" for result in Result if self.counts[result]
+        )
         line = f"{self.action.value} of {total} task{'' if total == 1 else 's'} in {self.elapsed:.1f} s"
-        line += f": {counts}" if counts else ""
-        if self.duplicates:
-            line += f"; {self.duplicates} given more than once"
+        return f"{line}: {counts}" if counts else line
+
+    def _head(self) -> list[str]:
+        lines = _wrapped(self._headline(), "", "  ")
         if self.stopped:
-            line += f"; ended early: {inert(self.stopped, limit=200)}"
-        return line
+            lines += _wrapped(f"ended early: {inert(self.stopped, limit=300)}", "  ", "  ")
+        if self.duplicates:
+            lines.append(f"  {self.duplicates} more had been given before and count once")
+        if self.ended:
+            ends = ", ".join(f"{n} {_words(status)}" for status, n in self.ended.most_common())
+            lines += _wrapped(f"of the accepted, these have ended: {ends}", "  ", "  ")
+        return lines
 
     def _troubles(self) -> list[str]:
-        groups: dict[tuple[str, str], list[str]] = {}
+        groups: dict[tuple[Result, str], list[str]] = {}
         for outcome in self.outcomes:
             if outcome.result is not Result.ACCEPTED:
                 # The same trouble of another task differs in its id alone.
                 reason = (outcome.reason or "").replace(outcome.task_id, "…")
-                groups.setdefault((outcome.result.value, reason), []).append(outcome.task_id)
+                gist = _TOKEN.sub("", _WHERE.sub(r"\1", reason))
+                groups.setdefault((outcome.result, gist), []).append(outcome.task_id)
         largest = sorted(groups.items(), key=lambda group: -len(group[1]))
-        lines = [
-            f"  {len(ids):6d} {result.replace('_', ' ')}: {inert(reason, limit=160)}"
-            f" ({', '.join(inert(i, limit=40) for i in ids[:2])}{', …' if len(ids) > 2 else ''})"
-            for (result, reason), ids in largest[:_SHOWN]
-        ]
+        lines = []
+        for (result, gist), ids in largest[:_SHOWN]:
+            text = f"{len(ids):6d}  {_words(result)}: {inert(gist, limit=300)}"
+            lines += [*_wrapped(text, "", _HANG), f"{_HANG}{_sample(ids)}"]
         if len(largest) > _SHOWN:
-            lines.append(f"         and {len(largest) - _SHOWN} more kinds: see outcomes")
+            lines.append(f"{_HANG}and {len(largest) - _SHOWN} more kinds: see outcomes")
+        failed = sum(n for result, n in self.counts.items() if result in _FAILURES)
+        if self.summary and failed > _KEPT:
+            lines.append(f"{_HANG}(of the first {_KEPT} that went wrong; {failed} did)")
         return lines
 
     def raise_for_failures(self) -> None:
@@ -179,10 +205,29 @@ class BulkReport:
         """The report as plain values, ready for `json.dumps`."""
         return {
             "action": self.action.value,
+            "summary": self.summary,
             "counts": {result.value: n for result, n in self.counts.items()},
+            "ended": {status.value: n for status, n in self.ended.items()},
             "duplicates": self.duplicates,
             "elapsed": round(self.elapsed, 6),
             "complete": self.complete,
             "stopped": self.stopped,
             "outcomes": [outcome.to_json() for outcome in self.outcomes],
         }
+
+
+def _words(name: Result | Status) -> str:
+    return name.value.replace("_", " ").lower()
+
+
+def _wrapped(text: str, indent: str, hang: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=hang, max_lines=4, placeholder=" …",
+        drop_whitespace=True, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _sample(ids: list[str]) -> str:
+    """The first of *ids*, and how many there are besides."""
+    more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+    return f"{inert(ids[0], limit=_WIDTH - len(_HANG) - len(more))}{more}"

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 
+from spawner import Spawner
+
 from vcf_tasks_async import Action, BulkRun, NotSentError, Outcome, Result, Task, TaskConflict
 from vcf_tasks_async.bulk import Options
 
@@ -67,14 +69,14 @@ def failed(task_id: str, completed: str | None = "2026-01-01T00:00:00.000Z", **f
     return Task(id=task_id, raw_status="Failed", completion_timestamp=completed, **fields)
 
 
-class Sender:
+class Sender(Spawner):
     """Does writes without a network; each takes *seconds*. Ids that start with ``no`` are refused."""
 
     def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
         self.seconds = seconds
         self.sent: Counter[str] = Counter()
         self.starts: list[float] = []
-        self.running: set[asyncio.Task[Any]] = set()
         self.in_flight = self.most_in_flight = 0
         self.resumed: Counter[str] = Counter()
 
@@ -86,7 +88,7 @@ class Sender:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await asyncio.sleep(self.seconds)
+            await self.take_time()
         finally:
             self.in_flight -= 1
         if task_id.startswith("no"):
@@ -94,18 +96,15 @@ class Sender:
             return Outcome(task_id, action, Result.REJECTED, str(error), error, 1)
         return Outcome(task_id, action, Result.ACCEPTED, attempts=1)
 
+    async def take_time(self):
+        await asyncio.sleep(self.seconds)
+
     async def settle(self, action, task_id, before, lost):
         raise AssertionError("nothing is lost here")
 
     async def resume(self, action, task_id, before, at):
         self.resumed[task_id] += 1
         return
-
-    def spawn(self, work):
-        task = asyncio.create_task(work)
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        return task
 
     def run(self, targets, *, concurrency=4, action=Action.RETRY, **how) -> BulkRun:
         return BulkRun(action, targets, self, self.spawn, Options(concurrency, **how))

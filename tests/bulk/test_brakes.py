@@ -6,14 +6,17 @@ import asyncio
 import itertools
 import math
 from collections import Counter
+from random import Random
 
 import pytest
 from bulk_fakes import Sender, failed, virtually
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcf_tasks_async import Action, Outcome, PasswordAuth, Policy, Result, TaskSession, UsageError
+from vcf_tasks_async import Action, BulkRun, Outcome, PasswordAuth, Policy, Result, TaskSession, UsageError
 from vcf_tasks_async.brakes import Pace, StopRule
+from vcf_tasks_async.bulk import Options
+from vcf_tasks_async.gate import OPEN
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.testing import SddcManagerSimulator
 
@@ -130,6 +133,78 @@ def test_writes_start_at_the_rate_at_most_and_no_slower_than_they_must(rate, con
     assert min(gaps) >= 1 / rate - 1e-9
     slowest = max(1 / rate, seconds / concurrency)
     assert sender.starts[-1] <= 99 * slowest + seconds + 1e-6
+
+
+class Door:
+    """Sends through slots: each write waits for one of *slots*, and for the login before that."""
+
+    def __init__(self, slots: int, login: float, seconds: float, later: float = 0.0) -> None:
+        self.slots, self.login, self.seconds, self.later = slots, login, seconds, later
+        self.rng = Random(1)
+        self.left: list[float] = []
+        self.first: list[float] = []
+        self.asked: Counter[str] = Counter()
+
+    async def send(self, action, task_id, gate, **_):
+        loop, sender = asyncio.get_running_loop(), Sender()
+        self.asked[task_id] += 1
+        again = False
+        while True:
+            if loop.time() < self.login:
+                await asyncio.sleep(self.login - loop.time())
+            async with self.turns:
+                if not gate.may_leave():
+                    return Outcome(task_id, action, Result.NOT_SENT)
+                self.left.append(loop.time())
+                if not again:
+                    self.first.append(loop.time())
+                await asyncio.sleep(self.rng.uniform(0.5, 1.5) * self.seconds)
+            again = True
+            if self.rng.random() >= self.later:
+                return await sender.send(action, task_id, OPEN)
+            gate.came_back()
+            await asyncio.sleep(1.0)
+
+    async def run(self, count: int, **how):
+        self.turns = asyncio.Semaphore(self.slots)
+        spawner = Sender()
+        run = BulkRun(Action.RETRY, [f"t{i}" for i in range(count)], self, spawner.spawn, Options(**how))
+        return await run, asyncio.get_running_loop().time()
+
+
+def most_in(moments: list[float], seconds: float) -> int:
+    return max(sum(1 for other in moments if 0 <= other - start < seconds) for start in moments)
+
+
+@pytest.mark.parametrize(("login", "seconds"), [(0.0, 0.2), (5.0, 0.05), (5.0, 3.0)])
+@pytest.mark.parametrize("slots", [1, 8, 64])
+@pytest.mark.parametrize("rate", [5, 40])
+def test_the_rate_holds_at_the_door_whatever_the_writes_wait_for_before_it(login, seconds, slots, rate):
+    door = Door(slots, login, seconds)
+    report, took = virtually(door.run(200, concurrency=32, rate=rate))
+    assert report.counts == {Result.ACCEPTED: 200}
+    assert len(door.left) == 200
+    # Half a gap of leeway: one more than the rate gives.
+    assert most_in(door.left, 1.0) <= rate + 1
+    assert most_in(door.left, 2 / rate) <= 3
+    # And nobody waits for long without need: the slowest of the three sets the pace.
+    assert took <= login + 1.3 * max(200 / rate, 200 * seconds / min(slots, 32)) + 3 * seconds
+
+
+def test_what_the_server_sends_back_for_later_takes_turns_from_the_others():
+    door = Door(64, 0.0, 0.05, later=0.5)
+    report, took = virtually(door.run(200, concurrency=16, rate=20))
+    assert report.counts == {Result.ACCEPTED: 200}
+    assert len(door.left) > 350
+    assert took >= (len(door.left) - 17) / 20
+    assert took <= 1.3 * len(door.left) / 20 + 2
+    assert most_in(door.first, 0.1) <= 3
+
+
+def test_a_loop_that_is_late_costs_nobody_a_turn():
+    pace = Pace(100)
+    lateness = itertools.cycle((0.0, 0.006, 0.001, 0.009, 0.0))
+    assert all(pace.leave(pace.turn(0.0) + next(lateness)) for _ in range(1000))
 
 
 def test_what_is_not_sent_takes_no_turn():

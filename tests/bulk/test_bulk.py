@@ -7,63 +7,32 @@ import itertools
 from collections import Counter
 
 import pytest
+from bulk_fakes import Sender, failed
 
 from vcf_tasks_async import (
     Action,
     BulkFailures,
-    BulkRun,
-    NotSentError,
     Outcome,
     Result,
     ServerError,
     Task,
-    TaskConflict,
     UsageError,
 )
-from vcf_tasks_async.bulk import Options
 
 
-class Performer:
-    """Does writes without a network: each takes a few turns of the loop."""
+class Performer(Sender):
+    """A `Sender` whose writes take a few turns of the loop each, or until *hold* is set."""
 
     def __init__(self, *, turns: int = 3) -> None:
+        super().__init__()
         self.turns = turns
-        self.sent: Counter[str] = Counter()
-        self.running: set[asyncio.Task] = set()
-        self.in_flight = self.most_in_flight = 0
         self.hold: asyncio.Event | None = None
 
-    async def send(self, action, task_id, gate, **_):
-        if not gate.may_leave():
-            error = NotSentError("the run was ended")
-            return Outcome(task_id, action, Result.NOT_SENT, str(error), error)
-        self.sent[task_id] += 1
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            for _ in range(self.turns):
-                await asyncio.sleep(0)
-            if self.hold is not None:
-                await self.hold.wait()
-            if task_id.startswith("no"):
-                error = TaskConflict("cannot be retried", status=409)
-                return Outcome(task_id, action, Result.REJECTED, str(error), error, 1)
-            return Outcome(task_id, action, Result.ACCEPTED, attempts=1)
-        finally:
-            self.in_flight -= 1
-
-    def spawn(self, coroutine):
-        task = asyncio.create_task(coroutine)
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        return task
-
-    def run(self, targets, *, concurrency=4, action=Action.RETRY, **how) -> BulkRun:
-        return BulkRun(action, targets, self, self.spawn, Options(concurrency, **how))
-
-
-def failed(task_id: str, **fields) -> Task:
-    return Task(id=task_id, raw_status="Failed", **fields)
+    async def take_time(self):
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+        if self.hold is not None:
+            await self.hold.wait()
 
 
 async def arranged(how: str, ids: list[str]):

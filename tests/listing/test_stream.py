@@ -9,19 +9,20 @@ import gc
 import types
 
 import pytest
+from spawner import Spawner
 from world import Server, World
 
 from vcf_tasks_async import DecodeError, ServerError, Status, TaskFilter, TaskStream, UsageError
 from vcf_tasks_async.codec import decode_page
 
 
-class Fetcher:
+class Fetcher(Spawner):
     """Pages of a world, each after so many turns of the loop; counts what is in flight."""
 
     def __init__(self, server: Server, *, turns: int = 1) -> None:
+        super().__init__()
         self.server = server
         self.turns = turns
-        self.running: set[asyncio.Task] = set()
         self.in_flight = self.most_in_flight = self.finished = 0
         self.hold: asyncio.Event | None = None
         self.fail_on: int | None = None
@@ -42,12 +43,6 @@ class Fetcher:
             return self.server.page(request)
         finally:
             self.in_flight -= 1
-
-    def spawn(self, coroutine):
-        task = asyncio.create_task(coroutine)
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        return task
 
     def stream(self, where=None, *, page_size=100, prefetch=4, strict=False):
         return TaskStream(
