@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
-from time import monotonic
 from typing import Any, Final, Self
 
 import anyio
@@ -21,6 +20,7 @@ from vcf_tasks_async.brakes import Pace, StopRule
 from vcf_tasks_async.dispatch import Dispatch, Follow, Sent, Writes
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.idset import IdSet
+from vcf_tasks_async.insist import through, to_its_end
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
@@ -137,15 +137,8 @@ class BulkRun(AsyncIterator[Outcome]):
         self._outbox.close()
         if not self._ended:
             self._stop("it was left before its end")
-        try:
-            # The engine ends by itself within its grace.
-            await asyncio.wait((self._engine,))  # noqa: ASYNC102
-        finally:
-            # Also when this very wait is cancelled: nothing is left running either way.
-            self._engine.cancel()
-            await asyncio.wait((self._engine,))  # noqa: ASYNC102
-        if not self._engine.cancelled():
-            self._engine.result()
+        # It ends by itself within its grace, and sooner when this very wait is cancelled.
+        await to_its_end(self._engine, hurry=True)  # noqa: ASYNC102
 
     @property
     def _ended(self) -> bool:
@@ -168,26 +161,25 @@ class BulkRun(AsyncIterator[Outcome]):
         self._source.stop()
         self._outbox.end()
         # Lost answers get their grace as well; tasks that are only waited for are let go at once.
-        for scope in self._follows:
-            scope.cancel()
+        if self._follows:
+            self._group.start_soon(self._let_go)
         if self._engine is not None:
             self._timers.append(asyncio.get_running_loop().call_later(_GRACE, self._engine.cancel))
 
     # --- the work -----------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        started = monotonic()
-        options = self._options
-        loop = asyncio.get_running_loop()
+        options, loop = self._options, asyncio.get_running_loop()
+        started = loop.time()
+        self._group = anyio.create_task_group()
         try:
-            if options.open_journal is not None:
-                self._dispatch.journal = await anyio.to_thread.run_sync(options.open_journal)
+            await through(self._open_journal())
             if options.deadline is not None:
                 why = f"its deadline of {options.deadline:g} s passed"
                 self._timers.append(loop.call_later(options.deadline, self._stop, why))
-            async with anyio.create_task_group() as group:
+            async with self._group:
                 for _ in range(options.concurrency):
-                    group.start_soon(self._work, group)
+                    self._group.start_soon(self._work)
         except (UsageError, OSError) as error:
             self._error = error
         except asyncio.CancelledError:
@@ -197,17 +189,19 @@ class BulkRun(AsyncIterator[Outcome]):
             for timer in self._timers:
                 timer.cancel()
             await self._wind_up()  # noqa: ASYNC102 - shields what it awaits
-            self.report.elapsed = monotonic() - started
+            self.report.elapsed = loop.time() - started
 
     async def _wind_up(self) -> None:
         """Account for what was not come to, and close what was opened."""
-        await _through(self._account_for_the_rest())
         try:
-            with anyio.CancelScope(shield=True):
-                await self._source.close()
+            await through(self._account_for_the_rest())
         finally:
-            if self._dispatch.journal is not None:
-                await _through(self._close_journal(self._dispatch.journal))
+            try:
+                # A generator that does not end can still be cancelled.
+                with anyio.CancelScope(shield=True):
+                    await self._source.close()
+            finally:
+                await through(self._close_journal())  # noqa: ASYNC102 - a sync to the disk
 
     async def _account_for_the_rest(self) -> None:
         for target in self._source.rest():
@@ -219,13 +213,18 @@ class BulkRun(AsyncIterator[Outcome]):
             await self._breathe()
         self.report.complete = self._source.exhausted and self._source.error is None
 
-    async def _close_journal(self, journal: Journal) -> None:
+    async def _open_journal(self) -> None:
+        if self._options.open_journal is not None:
+            self._dispatch.journal = await anyio.to_thread.run_sync(self._options.open_journal)
+
+    async def _close_journal(self) -> None:
         try:
-            await anyio.to_thread.run_sync(journal.close)
+            if self._dispatch.journal is not None:
+                await anyio.to_thread.run_sync(self._dispatch.journal.close)
         except OSError as error:
             self._error = self._error or error
 
-    async def _work(self, group: anyio.abc.TaskGroup) -> None:
+    async def _work(self) -> None:
         while not self._stopping.is_set():
             target = await self._source.take()
             if target is None:
@@ -240,29 +239,29 @@ class BulkRun(AsyncIterator[Outcome]):
                 begun = await self._dispatch.begin(task_id, task)
                 if isinstance(begun, Sent):
                     await self._lost.acquire()
-                    group.start_soon(self._settle, begun, group)
+                    self._group.start_soon(self._settle, begun)
                 else:
-                    self._decide(begun, task, group)
+                    self._decide(begun, task)
             await self._breathe()
             await self._outbox.room()
 
-    async def _settle(self, sent: Sent, group: anyio.abc.TaskGroup) -> None:
+    async def _settle(self, sent: Sent) -> None:
         try:
             with self._accounted(sent.task_id):
-                self._decide(await self._dispatch.finish(sent), sent.task, group)
+                self._decide(await self._dispatch.finish(sent), sent.task)
         finally:
             self._lost.release()
 
-    def _decide(self, outcome: Outcome, task: Task | None, group: anyio.abc.TaskGroup) -> None:
+    def _decide(self, outcome: Outcome, task: Task | None) -> None:
         """An outcome is known: tell it, or follow the task to its end first."""
         follow = self._options.follow
-        self._note(outcome, group)
+        self._note(outcome)
         if follow is None or outcome.result is not Result.ACCEPTED:
             self._tell(outcome)
         elif self._stopping.is_set():
             self._tell(attrs.evolve(outcome, reason="accepted; the run ended before the task did"))
         else:
-            group.start_soon(self._follow, outcome, task, follow)
+            self._group.start_soon(self._follow, outcome, task, follow)
 
     async def _follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> None:
         with anyio.CancelScope() as scope:
@@ -272,6 +271,12 @@ class BulkRun(AsyncIterator[Outcome]):
             outcome = await self._dispatch.follow(outcome, task, follow)
         self._follows.discard(scope)
         self._tell(outcome)
+
+    async def _let_go(self) -> None:
+        # In slices: thousands that were cancelled at once would all run in one turn of the loop.
+        while self._follows:
+            self._follows.pop().cancel()
+            await self._breathe()
 
     @contextmanager
     def _accounted(self, task_id: str) -> Iterator[None]:
@@ -288,15 +293,15 @@ class BulkRun(AsyncIterator[Outcome]):
             outcome = self._dispatch.cut_off(task_id)
             self._tell(attrs.evolve(outcome, reason="the journal can't be written"))
 
-    def _note(self, outcome: Outcome, group: anyio.abc.TaskGroup | None = None) -> None:
+    def _note(self, outcome: Outcome) -> None:
         journal = self._dispatch.journal
         if journal is None or self._options.dry_run:
             return
         try:
             journal.outcome(outcome)
-            if group is not None and journal.is_due and not self._syncing:
+            if journal.is_due and not self._syncing:
                 self._syncing = True
-                group.start_soon(self._sync, journal)
+                self._group.start_soon(self._sync, journal)
         except OSError as error:
             self._broken_journal(error)
 
@@ -327,17 +332,3 @@ class BulkRun(AsyncIterator[Outcome]):
             async with self._breath:
                 await asyncio.sleep(0)
                 self._turn_ends = clock() + _TURN
-
-
-async def _through(work: Coroutine[Any, Any, None]) -> None:
-    """Await *work* to its end, however often we are cancelled meanwhile; that is raised afterwards."""
-    task = asyncio.create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled

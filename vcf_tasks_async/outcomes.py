@@ -217,7 +217,7 @@ class BulkReport:
 
 
 def _words(name: Result | Status) -> str:
-    return name.value.replace("_", " ").lower()
+    return str(name.value).replace("_", " ").lower()
 
 
 def _wrapped(text: str, indent: str, hang: str) -> list[str]:

@@ -17,7 +17,7 @@ NAME = "vcf_tasks_async"
 
 # A module imports only from floors below its own; a new module needs a floor before it may come in.
 FLOOR = {
-    "base": 0, "gate": 0, "idset": 0, "reader": 0, "secret": 0, "status": 0, "text": 0,
+    "base": 0, "gate": 0, "idset": 0, "insist": 0, "reader": 0, "secret": 0, "status": 0, "text": 0,
     "errors": 1, "mailbox": 1, "models": 1,
     "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "judgement": 2, "paging": 2, "policy": 2,
     "structuring": 2, "targets": 2,
