@@ -39,6 +39,7 @@ class Acts:
         Raises:
             TaskNotFound: there is no such task.
             TaskConflict: the task has not failed, or can't be retried.
+            RateLimited, ServerError, Unauthorized: try later, or log in. Other refusals: ApiError.
             OutcomeUnknownError: the answer was lost and the task does not tell.
             NotSentError, DeadlineError: it never got there.
 
@@ -60,6 +61,7 @@ class Acts:
         Raises:
             TaskNotFound: there is no such task.
             TaskConflict: the task is not running, so there is nothing to cancel.
+            RateLimited, ServerError, Unauthorized: try later, or log in. Other refusals: ApiError.
             OutcomeUnknownError: the answer was lost and the task does not tell.
             NotSentError, DeadlineError: it never got there.
 
@@ -97,12 +99,15 @@ class Acts:
             concurrency: requests in flight at most; the session's own bound holds as well.
             force: skip none.
             dry_run: send nothing; each outcome says what would be done.
-            rate: requests a second at most.
+            rate: writes a second at most, as they leave. One that the server sent back for later (429) is
+                sent again when that is over, and takes the turn of another.
             stop_after: end the run after so many failures in a row (a whole number), or when so large a
                 share has failed (such as 0.2, once 20 are known).
             deadline: seconds for the whole run.
             journal: path of a file that remembers the run. Call again with the same file after a run was
-                killed: what was accepted is not sent again, and what may have been is looked at first.
+                killed or ended early: what was accepted is not sent again, what may have been applied is
+                looked at first, and so is what ended in a 500. A refusal for what the task is (400, 404,
+                409) is told again and not sent; one for another reason (403) is.
             wait: follow each accepted task to its end, which is the outcome's ``final``; all share one
                 poller. A task whose end can't be known says why in its ``reason``.
             summary: keep counts of all, but only the first 1,000 outcomes that went wrong.

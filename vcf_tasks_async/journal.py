@@ -1,6 +1,7 @@
 """The memory of a bulk run on disk, so that a killed run goes on where it was.
 
-JSON Lines: a head, then an intent before each write leaves and an outcome when it is known. A line is
+JSON Lines: a head, then an intent before each write leaves and an outcome when it is known; of a refusal,
+its HTTP status, which tells whether asking again may help. A line is
 with the operating system before the write goes out, so that killing the process loses nothing; against
 a power cut it is synced to the disk at a fair pace. What is not ours, or broken anywhere but in its last
 line, is never written to.

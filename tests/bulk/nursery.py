@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,9 +53,12 @@ class Nursery:
         self._parent.stdin.flush()
         return int(self._line())
 
-    def kill_after(self, seconds: float, **job: Any) -> bool:
-        """Start a child and kill it *seconds* later; False when it had ended by then."""
+    def kill_after(self, seconds: float, *, since: Callable[[], bool] | None = None, **job: Any) -> bool:
+        """Start a child and kill it *seconds* later, or after *since* came true; False when it had ended."""
         pid = self.start(**job)
+        patience = time.monotonic() + 1.0
+        while since is not None and not since() and time.monotonic() < patience:
+            time.sleep(0.001)
         time.sleep(seconds)  # not for luck: the moment of the kill is what the test varies
         # Not reaped before `ended`, so the pid is still its own.
         os.kill(pid, signal.SIGKILL)

@@ -201,6 +201,12 @@ def test_what_the_server_sends_back_for_later_takes_turns_from_the_others():
     assert most_in(door.first, 0.1) <= 3
 
 
+def test_turns_come_after_those_who_left_without_one():
+    pace = Pace(10)
+    assert all(pace.leave(0.0, again=True) for _ in range(3))
+    assert pace.turn(0.0) == pytest.approx(0.3)
+
+
 def test_a_loop_that_is_late_costs_nobody_a_turn():
     pace = Pace(100)
     lateness = itertools.cycle((0.0, 0.006, 0.001, 0.009, 0.0))

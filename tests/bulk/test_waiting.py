@@ -166,3 +166,39 @@ async def test_a_server_that_goes_away_for_a_while_costs_no_final(tmp_path):
                     pass
     assert run.report.counts == {Result.ACCEPTED: 30}
     assert all(o.final is not None and o.final.is_ended for o in run.report.outcomes)
+
+
+async def test_outcomes_come_as_their_tasks_end_and_those_left_behind_say_so():
+    async with many_failed(tasks=30, live=False) as sddc, session_of(sddc) as session:
+        ids = sddc.ids()
+        async with session.retry_many(ids, wait=True, concurrency=8) as outcomes:
+            while sddc.requests.count(method="PATCH", status=200) < 30:
+                await asyncio.sleep(0.01)
+            for task_id in ids[:5]:
+                sddc.complete(task_id)
+            seen = [await anext(outcomes) for _ in range(5)]
+        report = outcomes.report
+    assert {o.task_id for o in seen} == set(ids[:5])
+    assert all(o.final is not None and o.final.succeeded for o in seen)
+    assert report.counts == {Result.ACCEPTED: 30}
+    assert Counter(o.task_id for o in report.outcomes) == Counter(ids)
+    assert report.ended == {Status.SUCCESSFUL: 5}
+    assert {o.reason for o in report.outcomes if o.final is None} == {
+        "accepted; the run ended before the task did"
+    }
+
+
+async def test_a_task_that_is_gone_before_it_could_be_followed_says_so():
+    async with many_failed(tasks=3, live=False) as sddc, session_of(sddc) as session:
+        ids = sddc.ids()
+        sddc.on_request(
+            lambda request: (
+                sddc.purge(ids[0]) if request.method == "GET" and ids[0] in sddc.ids("IN_PROGRESS") else None
+            )
+        )
+        for task_id in ids[1:]:
+            sddc.purge(task_id)
+        report = await session.retry_many(ids[:1], wait=True)
+    assert report.counts == {Result.ACCEPTED: 1}
+    assert report.outcomes[0].final is None
+    assert "its end is not known" in (report.outcomes[0].reason or "")
