@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).parent.parent / "tests"
-sys.path[:0] = [str(TESTS / "bulk"), str(TESTS / "shared")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "shared"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "bulk"))
 
 from bulk_fakes import virtually
 from fake_site import Site, lose_many
