@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
 import attrs
@@ -25,10 +26,9 @@ from vcf_tasks_async.text import inert
 M = TypeVar("M", bound=Model)
 
 _SAMPLE = 80
-_converter = make_converter()
+# Made when the first document comes: generating its functions takes longer than importing this module.
+_converter = cache(make_converter)
 _OF_A_PAGE = ("elements", "pageMetadata")
-_LEAVES_OF_A_TASK = [field.name for field, _, t in fields_of(Task) if t in LEAVES]
-_TREES = [field.name for field, _, t in fields_of(Task) if t not in LEAVES]
 _ERROR_KEYS = frozenset(json_names(ErrorDetail).values())
 
 
@@ -197,7 +197,14 @@ class _FoldedTask(bytes):
             with suppress(shapes.MisfitError):
                 return shapes.trees(self)
         task = structure(parse_json(self), Task)
-        return {name: getattr(task, name) for name in _TREES}
+        return {name: getattr(task, name) for name in _parts_of_a_task()[1]}
+
+
+@cache
+def _parts_of_a_task() -> tuple[list[str], list[str]]:
+    """The names of a task's own fields, and of those that are folded up."""
+    fields = [(field.name, t in LEAVES) for field, _, t in fields_of(Task)]
+    return [name for name, leaf in fields if leaf], [name for name, leaf in fields if not leaf]
 
 
 def compact(task: Task) -> Task:
@@ -205,7 +212,7 @@ def compact(task: Task) -> Task:
     if is_folded(task):
         return task
     folded = Task.__new__(Task)
-    for name in (*_LEAVES_OF_A_TASK, "extra"):
+    for name in (*_parts_of_a_task()[0], "extra"):
         object.__setattr__(folded, name, getattr(task, name))
     fold(folded, _FoldedTask(encode(task)))
     return folded
@@ -226,7 +233,7 @@ def structure(document: Any, cls: type[M], path: str = "$") -> M:
         DecodeError: naming the place (*path* and on), the task's id where known, and a sample.
     """
     try:
-        result: M = _converter.get_structure_hook(cls)(document, cls)
+        result: M = _converter().get_structure_hook(cls)(document, cls)
     except Odd:
         pass
     else:
