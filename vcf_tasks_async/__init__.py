@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vcf_tasks_async.address import Tls
     from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth
     from vcf_tasks_async.bulk import BulkRun
+    from vcf_tasks_async.collection import TaskCollection
     from vcf_tasks_async.errors import (
         ApiError,
         BadRequest,
@@ -95,6 +96,7 @@ __all__ = [
     "Status",
     "SubTask",
     "Task",
+    "TaskCollection",
     "TaskConflict",
     "TaskEvent",
     "TaskFailed",
@@ -122,6 +124,7 @@ _ROOMS = {
     "address": ("Tls",),
     "auth": ("ApiKeyAuth", "BearerAuth", "IdTokenAuth", "PasswordAuth"),
     "bulk": ("BulkRun",),
+    "collection": ("TaskCollection",),
     "errors": (
         "ApiError", "BadRequest", "DeadlineError", "DecodeError", "Forbidden", "NotSentError",
         "OutcomeUnknownError", "RateLimited", "ServerError", "TaskConflict", "TaskFailed", "TaskGone",

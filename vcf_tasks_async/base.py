@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -56,7 +57,8 @@ def camel_case(name: str) -> str:
 class Model:
     """What all parts of the tree share: the way back to JSON."""
 
-    __slots__ = ()
+    # Here and not in each class: so the classes' layouts stay simple enough for their twins (`twin`).
+    __slots__ = ("__weakref__",)
 
     def to_json(self) -> dict[str, Any]:
         """This object as the API writes it, with unknown fields, as dicts and lists ready for `json.dumps`.
@@ -76,6 +78,52 @@ class Model:
         return document
 
 
+class Folded(Protocol):
+    """The parts of a model that nobody has asked for yet, in the form in which they came."""
+
+    def unfold(self) -> Mapping[str, Any]:
+        """Those parts, by field name. Never fails: whoever folds them has checked them."""
+        ...
+
+
+class Foldable(Model):
+    """A model that may still be folded up: some of its fields are made when one of them is first read.
+
+    It costs nothing once they are there: Python asks `__getattr__` only for a slot that is empty.
+    """
+
+    __slots__ = ("_folded",)
+
+    if TYPE_CHECKING:
+        _folded: Folded
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            folded = object.__getattribute__(self, "_folded") if is_folded(self) else None
+            if folded is not None and name in json_names(type(self)):
+                for field, value in folded.unfold().items():
+                    object.__setattr__(self, field, value)
+                # Last: another thread that reads meanwhile unfolds it as well, and gets the same.
+                with suppress(AttributeError):
+                    object.__delattr__(self, "_folded")
+            # Raises in Python's own words for what is no field.
+            return object.__getattribute__(self, name)
+
+
+def is_folded(model: Foldable) -> bool:
+    """Whether some of its fields are still to be made."""
+    try:
+        object.__getattribute__(model, "_folded")
+    except AttributeError:
+        return False
+    return True
+
+
+def fold(model: Foldable, folded: Folded) -> None:
+    """Have the fields of *model* that are not there yet made of *folded*."""
+    object.__setattr__(model, "_folded", folded)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Model):
         return value.to_json()
@@ -85,6 +133,15 @@ def _plain(value: Any) -> Any:
         # A copy: what a caller does to the document is no affair of the frozen model.
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def twin(cls: type[Model]) -> Callable[[], Any]:
+    """A class laid out as *cls*, whose objects take attributes the plain way and then become a *cls*.
+
+    For the decoders: filling a twin and setting its ``__class__`` takes a third of what a frozen class's own
+    constructor or its slots' setters take.
+    """
+    return type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__})
 
 
 _JSON_NAMES: dict[type[Model], dict[str, str]] = {}

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
-from vcf_tasks_async.base import Model, json_names
+import attrs
+
+from vcf_tasks_async import shapes
+from vcf_tasks_async.base import Model, fold, is_folded, json_names
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task, TaskPage
-from vcf_tasks_async.structuring import Odd, explain, is_too_deep, kind_of, make_converter
+from vcf_tasks_async.structuring import LEAVES, Odd, explain, fields_of, is_too_deep, kind_of, make_converter
 from vcf_tasks_async.text import inert
 
 M = TypeVar("M", bound=Model)
 
 _SAMPLE = 80
-_converter = make_converter()
+# Made when the first document comes: generating its functions takes longer than importing this module.
+_converter = cache(make_converter)
 _OF_A_PAGE = ("elements", "pageMetadata")
 _ERROR_KEYS = frozenset(json_names(ErrorDetail).values())
 
@@ -49,7 +55,7 @@ def decode_task(body: bytes) -> Task:
     Raises:
         DecodeError: with the place of what was wrong.
     """
-    return structure(parse_json(body), Task)
+    return _quick_task(body) or structure(parse_json(body), Task)
 
 
 def decode_error(body: bytes) -> ErrorDetail | None:
@@ -89,25 +95,27 @@ class PageReader(Iterator[None]):
     """
 
     def __init__(self, body: bytes) -> None:
-        document = parse_json(body)
-        if type(document) is not dict:
-            raise _malformed(f"expected a page, found {kind_of(document)}", "$", None, document)
-        elements = document.get("elements")
-        if elements is not None and type(elements) is not list:
-            raise _malformed(f"expected a list, found {kind_of(elements)}", "$.elements", None, elements)
-        if elements is None and "pageMetadata" not in document:
-            raise _malformed("expected a page, found neither elements nor pageMetadata", "$", None, document)
-        self._document: dict[str, Any] = document
-        self._extra = {k: v for k, v in document.items() if k not in _OF_A_PAGE or v is None}
-        if is_too_deep(self._extra):
-            raise _malformed("nested too deep", "$", None, document)
-        self._has_elements = elements is not None
-        self._pending = enumerate(elements or ())
+        self._body = body
+        self._start(_quick_outline(body) or _outline(body))
+
+    def _start(self, outline: _Outline) -> None:
+        self._outline = outline
+        self._pending = enumerate(outline.elements or ())
         self._tasks: list[Task] = []
         self._malformed: list[DecodeError] = []
 
     def __next__(self) -> None:
         index, element = next(self._pending)
+        if self._outline.quick:
+            if task := _quick_task(element):
+                self._tasks.append(task)
+                return
+            try:
+                element = parse_json(bytes(element))
+            except DecodeError:
+                # What is odd as JSON is odd in the whole page: begin anew, the slow way.
+                self._start(_outline(self._body))
+                return
         try:
             self._tasks.append(structure(element, Task, f"$.elements[{index}]"))
         except DecodeError as error:
@@ -116,17 +124,98 @@ class PageReader(Iterator[None]):
     def page(self) -> TaskPage:
         """The page, once all steps are done."""
         fields: dict[str, Any] = {}
-        if (metadata := self._document.get("pageMetadata")) is not None:
+        if self._outline.metadata is not None:
             try:
-                fields["page_metadata"] = structure(metadata, PageMetadata, "$.pageMetadata")
+                fields["page_metadata"] = structure(self._outline.metadata, PageMetadata, "$.pageMetadata")
             except DecodeError as error:
                 # Without it a listing finds its own way; losing the page would be worse.
                 self._malformed.append(error)
-        if self._has_elements:
+        if self._outline.elements is not None:
             fields["elements"] = tuple(self._tasks)
-        if self._extra:
-            fields["extra"] = self._extra
+        if self._outline.extra:
+            fields["extra"] = self._outline.extra
         return TaskPage(malformed=tuple(self._malformed), **fields)
+
+
+@attrs.frozen
+class _Outline:
+    """A page, its elements not structured yet; *quick*: each is a piece of JSON, and not parsed either."""
+
+    elements: list[Any] | None
+    metadata: Any
+    extra: dict[str, Any] = attrs.field(factory=dict)
+    quick: bool = False
+
+
+def _outline(body: bytes) -> _Outline:
+    document = parse_json(body)
+    if type(document) is not dict:
+        raise _malformed(f"expected a page, found {kind_of(document)}", "$", None, document)
+    elements = document.get("elements")
+    if elements is not None and type(elements) is not list:
+        raise _malformed(f"expected a list, found {kind_of(elements)}", "$.elements", None, elements)
+    if elements is None and "pageMetadata" not in document:
+        raise _malformed("expected a page, found neither elements nor pageMetadata", "$", None, document)
+    extra = {k: v for k, v in document.items() if k not in _OF_A_PAGE or v is None}
+    if is_too_deep(extra):
+        raise _malformed("nested too deep", "$", None, document)
+    return _Outline(elements, document.get("pageMetadata"), extra)
+
+
+def _quick_outline(body: bytes) -> _Outline | None:
+    """None where the slow way must be taken."""
+    if not shapes.AVAILABLE:
+        return None
+    try:
+        elements, metadata = shapes.split(body)
+        return _Outline(elements, None if metadata is None else parse_json(metadata), quick=True)
+    except (shapes.MisfitError, DecodeError):
+        return None
+
+
+def _quick_task(element: Any) -> Task | None:
+    """The task in a piece of JSON, its sub-trees folded; None where the slow way must be taken."""
+    if not shapes.AVAILABLE:
+        return None
+    try:
+        task = shapes.leaves(element)
+    except shapes.MisfitError:
+        return None
+    # A copy: the element may be a view of its page, which would be kept for the sake of one task.
+    fold(task, _FoldedTask(element))
+    return task
+
+
+class _FoldedTask(bytes):
+    """The JSON of a task whose sub-trees nobody has asked for yet: a third of what they take as objects."""
+
+    __slots__ = ()
+
+    def unfold(self) -> Mapping[str, Any]:
+        """The task's sub-trees, by field name."""
+        if shapes.AVAILABLE:
+            with suppress(shapes.MisfitError):
+                return shapes.trees(self)
+        task = structure(parse_json(self), Task)
+        return {name: getattr(task, name) for name in _parts_of_a_task()[1]}
+
+
+@cache
+def _parts_of_a_task() -> tuple[list[str], list[str]]:
+    """The names of a task's own fields, and of those that are folded up."""
+    fields = [(field.name, t in LEAVES) for field, _, t in fields_of(Task)]
+    return [name for name, leaf in fields if leaf], [name for name, leaf in fields if not leaf]
+
+
+def compact(task: Task) -> Task:
+    """*task*, or its like with the sub-trees folded up, for those who keep thousands."""
+    if is_folded(task):
+        return task
+    folded = Task.__new__(Task)
+    for name in (*_parts_of_a_task()[0], "extra"):
+        object.__setattr__(folded, name, getattr(task, name))
+    fold(folded, _FoldedTask(encode(task)))
+    return folded
 
 
 def decode_page(body: bytes) -> TaskPage:
@@ -144,7 +233,7 @@ def structure(document: Any, cls: type[M], path: str = "$") -> M:
         DecodeError: naming the place (*path* and on), the task's id where known, and a sample.
     """
     try:
-        result: M = _converter.get_structure_hook(cls)(document, cls)
+        result: M = _converter().get_structure_hook(cls)(document, cls)
     except Odd:
         pass
     else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from vcf_tasks_async.base import ABSENT, Model, extra_field
+from vcf_tasks_async.base import ABSENT, Foldable, Model, extra_field
 from vcf_tasks_async.status import Status
 
 if TYPE_CHECKING:
@@ -211,10 +211,11 @@ class SubTask(_Step):
 
 
 @attrs.frozen
-class Task(_Step):
+class Task(_Step, Foldable):
     """A task of SDDC Manager, with all its subtasks.
 
-    Lists are tuples and never None. Texts are what came, None where nothing came. Only `id` is sure.
+    Lists are tuples and never None. Texts are what came, None where nothing came. Only `id` is sure. What
+    is below it (subtasks, errors, resources) may be structured only when it is first read.
 
     Attributes:
         is_retryable: None when the release does not say (4.x): unknown, not False.

@@ -15,14 +15,14 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from vcf_tasks_async.base import ABSENT, NO_EXTRA, Model, json_names
+from vcf_tasks_async.base import ABSENT, NO_EXTRA, Model, json_names, twin
 from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task
 
 # How deep a tree may nest in itself. Real ones reach 3; far beyond this, comparing and pickling would
 # meet Python's recursion limit long after the page was read.
 DEPTH: Final = 64
 
-_LEAVES: Final[dict[Any, str]] = {str: "text", bool: "a boolean", int: "a whole number"}
+LEAVES: Final[dict[Any, str]] = {str: "text", bool: "a boolean", int: "a whole number"}
 
 Hook = Callable[..., Any]
 
@@ -40,13 +40,13 @@ def kind_of(value: object) -> str:
 def make_converter() -> cattrs.Converter:
     """A cattrs converter that structures the models and nothing else by guess."""
     converter = cattrs.Converter(detailed_validation=False)
-    for kind in _LEAVES:
+    for kind in LEAVES:
         # On the class: cattrs asks its own hooks for str and int before any predicate.
         converter.register_structure_hook(kind, _leaf(kind))
     converter.register_structure_hook_func(lambda t: t is Any, _anything)
-    converter.register_structure_hook_factory(_is_tuple, _tuple)
-    converter.register_structure_hook_factory(_is_mapping, _mapping)
-    converter.register_structure_hook_factory(_is_model, _generate)
+    converter.register_structure_hook_factory(is_tuple, _tuple)
+    converter.register_structure_hook_factory(is_mapping, _mapping)
+    converter.register_structure_hook_factory(is_model, _generate)
     for cls in (ErrorDetail, Task, PageMetadata):
         converter.get_structure_hook(cls)
     return converter
@@ -58,15 +58,18 @@ def _anything(value: Any, _: Any) -> Any:
     return value
 
 
-def _is_model(t: Any) -> bool:
+def is_model(t: Any) -> bool:
+    """Whether *t* is a class of the task tree."""
     return isinstance(t, type) and issubclass(t, Model)
 
 
-def _is_tuple(t: Any) -> bool:
+def is_tuple(t: Any) -> bool:
+    """Whether *t* is a list of the API's."""
     return get_origin(t) is tuple
 
 
-def _is_mapping(t: Any) -> bool:
+def is_mapping(t: Any) -> bool:
+    """Whether *t* is an object whose keys are data."""
     return get_origin(t) is Mapping
 
 
@@ -113,7 +116,7 @@ def _nullable(item_type: Any, converter: cattrs.BaseConverter) -> Hook:
 # --- one function for each class ----------------------------------------------------------------------
 
 
-def _fields(cls: type[Model]) -> list[tuple[attrs.Attribute[Any], str, Any]]:
+def fields_of(cls: type[Model]) -> list[tuple[attrs.Attribute[Any], str, Any]]:
     """Each field of *cls* that stands in JSON: the attribute, its JSON name, its type without None."""
     attrs.resolve_types(cls)  # type: ignore[type-var]  # Model itself is no attrs class, its children are
     names = json_names(cls)
@@ -137,11 +140,10 @@ def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
     object holds more than that does anyone look for the rest, which goes to `extra`, nulls included.
     """
     me = f"structure_{cls.__name__}"
-    fields = _fields(cls)
+    fields = fields_of(cls)
     scope: dict[str, Any] = {
         "cls": cls, "Odd": Odd, "ABSENT": ABSENT, "NO_EXTRA": NO_EXTRA, "rest": _rest,
-        "new": object.__new__, "set_extra": cls.extra.__set__,  # type: ignore[attr-defined]
-        "known": frozenset(key for _, key, _ in fields),
+        "twin": twin(cls), "known": frozenset(key for _, key, _ in fields),
     }  # fmt: skip
     code = [f"def {me}(o, _=None, depth=0):", " if type(o) is not dict: raise Odd"]
     if any(t == tuple[cls, ...] for _, _, t in fields):  # type: ignore[valid-type]
@@ -150,9 +152,9 @@ def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
     for i, (field, key, t) in enumerate(fields):
         v = f"v{i}"
         code.append(f" {v} = get({key!r})")
-        if t in _LEAVES:
+        if t in LEAVES:
             code += [f" if type({v}) is {t.__name__}: n += 1", f" elif {v} is not None: raise Odd"]
-        elif _is_tuple(t) and _is_model(item := get_args(t)[0]):
+        elif is_tuple(t) and is_model(item := get_args(t)[0]):
             each = f"{me}(e, None, depth + 1)" if item is cls else f"item{i}(e, None)"
             if item is not cls:
                 scope[f"item{i}"] = converter.get_structure_hook(item)
@@ -172,12 +174,9 @@ def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
             ]
         if field.default is attrs.NOTHING:
             code.append(f" if {v} is None: raise Odd")
-    code += [" self = new(cls)", " set_extra(self, NO_EXTRA if n == len(o) else rest(o, known))"]
-    for i, (field, _, _) in enumerate(fields):
-        # The slot itself: a third of what a frozen class's own constructor takes.
-        scope[f"set{i}"] = getattr(cls, field.name).__set__
-        code.append(f" set{i}(self, v{i})")
-    code.append(" return self")
+    code += [" self = twin()", " self.extra = NO_EXTRA if n == len(o) else rest(o, known)"]
+    code += [f" self.{field.name} = v{i}" for i, (field, _, _) in enumerate(fields)]
+    code += [" self.__class__ = cls", " return self"]
     exec(compile("\n".join(code), f"<{me}>", "exec"), scope)  # noqa: S102 - of nothing but our own field names
     function: Hook = scope[me]
     return function
@@ -214,22 +213,22 @@ def explain(value: Any, t: Any, path: str = "", depth: int = 0) -> tuple[str, st
     The pass that is slow and knows. Good pages never pay for it.
     """
     t = _without_none(t)
-    if _is_model(t):
+    if is_model(t):
         return _explain_model(value, t, path, depth)
-    if _is_tuple(t):
+    if is_tuple(t):
         if type(value) is not list:
             return _expected("a list", value, path)
         pairs = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
         item_type = get_args(t)[0]
-    elif _is_mapping(t):
+    elif is_mapping(t):
         if type(value) is not dict:
             return _expected("an object", value, path)
         pairs = [(f"{path}.{key}", item) for key, item in value.items()]
         item_type = get_args(t)[1]
     elif t is Any and is_too_deep(value):
         return f"nested deeper than {DEPTH} levels", path, value
-    elif isinstance(t, type) and t in _LEAVES and type(value) is not t:
-        return _expected(_LEAVES[t], value, path)
+    elif isinstance(t, type) and t in LEAVES and type(value) is not t:
+        return _expected(LEAVES[t], value, path)
     else:
         return None
     nullable = _without_none(item_type) is not item_type
@@ -243,7 +242,7 @@ def _explain_model(value: Any, cls: type[Model], path: str, depth: int) -> tuple
         return _expected("an object", value, path)
     if depth > DEPTH:
         return f"nested deeper than {DEPTH} levels", path, value
-    fields = _fields(cls)
+    fields = fields_of(cls)
     rest = {key: item for key, item in value.items() if key not in {name for _, name, _ in fields}}
     if is_too_deep(rest):
         return f"nested deeper than {DEPTH} levels", path, rest

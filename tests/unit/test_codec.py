@@ -29,6 +29,7 @@ from documents import (
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from vcf_tasks_async import shapes
 from vcf_tasks_async.codec import (
     decode_error,
     decode_page,
@@ -45,6 +46,15 @@ from vcf_tasks_async.text import inert
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "reference"
 TREE = [cls for cls in CLASSES if cls is not TaskPage]
+
+
+@pytest.fixture(scope="module", params=["quick", "plain"], autouse=True)
+def way(request):
+    """Everything holds with msgspec and without it."""
+    there = shapes.AVAILABLE
+    shapes.AVAILABLE = there and request.param == "quick"
+    yield request.param
+    shapes.AVAILABLE = there
 
 
 def sample(name: str) -> bytes:

@@ -17,19 +17,20 @@ NAME = "vcf_tasks_async"
 
 # A module imports only from floors below its own; a new module needs a floor before it may come in.
 FLOOR = {
-    "base": 0, "gate": 0, "idset": 0, "insist": 0, "reader": 0, "secret": 0, "status": 0, "text": 0,
-    "errors": 1, "mailbox": 1, "models": 1,
-    "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "judgement": 2, "paging": 2, "policy": 2,
+    "base": 0, "errors": 0, "gate": 0, "idset": 0, "insist": 0, "reader": 0, "secret": 0, "status": 0,
+    "text": 0,
+    "address": 1, "auth": 1, "calls": 1, "mailbox": 1, "models": 1, "policy": 1,
+    "collection": 2, "events": 2, "filters": 2, "following": 2, "judgement": 2, "paging": 2,
     "structuring": 2, "targets": 2,
-    "codec": 3, "following": 3, "outcomes": 3, "stream": 3,
-    "answers": 4, "brakes": 4, "journal": 4, "lanes": 4, "outbox": 4, "tokens": 4, "waiting": 4, "writes": 4,
-    "dispatch": 5, "polling": 5, "transport": 5, "wait_many": 5, "watch": 5,
-    "bulk": 6, "caller": 6,
-    "api": 7,
-    "wiring": 8,
-    "acts": 9, "follows": 9,
-    "session": 10,
-    "fleet": 11,
+    "lanes": 3, "outcomes": 3, "shapes": 3, "stream": 3, "waiting": 3, "watch": 3,
+    "brakes": 4, "codec": 4, "journal": 4, "outbox": 4, "polling": 4, "wait_many": 4, "writes": 4,
+    "answers": 5, "dispatch": 5, "tokens": 5,
+    "bulk": 6, "transport": 6,
+    "caller": 7,
+    "api": 8,
+    "wiring": 9,
+    "acts": 10, "follows": 10,
+    "fleet": 11, "session": 11,
     "cli": 12, "dask": 12,
 }  # fmt: skip
 # The way from credentials to the wire. Whoever receives callables knows nothing of it.
