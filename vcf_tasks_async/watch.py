@@ -119,7 +119,9 @@ class _Feed:
         self._link: dict[str | None, list[TaskEvent]] = {}
         self._unreadable: set[str] = set()
         self._broken: Exception | None = None
-        self._opened = self._shut = self._down = False
+        self._opened = self._shut = False
+        # What a look brings before it is known to have worked waits for RESTORED.
+        self._lost = self._held = False
 
     # --- what the reader asks -------------------------------------------------------------------------
 
@@ -159,8 +161,7 @@ class _Feed:
                 if len(events) == 1:
                     del self._link[key]
                 return events.pop(0)
-            # What a look brings before it is known to have worked waits for RESTORED.
-            if self._news and (not self._down or self._broken is not None):
+            if self._news and (not self._held or self._broken is not None):
                 self._begin_batch(next(iter(self._news)))
             elif self._broken is not None:
                 raise self._broken
@@ -211,6 +212,7 @@ class _Feed:
 
     def begin(self) -> None:
         self._unseen = set(self._told)
+        self._held = self._lost
 
     def seen(self, task: Task, mark: Mark) -> bool:
         if self._shut:
@@ -242,8 +244,9 @@ class _Feed:
         return news is None or news[1] != mark
 
     def absent(self) -> Iterable[str]:
-        if self._ids is None:
-            self._taken_as_known = False
+        # All that was to be had is there, if not all there is.
+        self._held = self._taken_as_known = False
+        self.bell.set()
         unseen, self._unseen = self._unseen, set()
         return [task_id for task_id in unseen if task_id in self._told and not self._is_gone(task_id)]
 
@@ -253,6 +256,7 @@ class _Feed:
     def missing(self, task_id: str) -> None:
         if self._shut:
             return
+        self._unreadable.discard(task_id)
         if self._ids is not None:
             self._ids.pop(task_id, None)
         elif task_id not in self._told:
@@ -262,11 +266,11 @@ class _Feed:
         self.bell.set()
 
     def lost(self, error: VcfTasksError) -> None:
-        self._down = True
+        self._lost = True
         self._connection(EventKind.LOST, None, error)
 
     def restored(self, seconds: float) -> None:
-        self._down = False
+        self._lost = self._held = False
         self._connection(EventKind.RESTORED, None)
 
     def _connection(self, kind: EventKind, task_id: str | None, error: VcfTasksError | None = None) -> None:
@@ -280,14 +284,17 @@ class _Feed:
             waiting.append(TaskEvent(kind, None, task_id, error=error))
         self.bell.set()
 
+    def unreadable(self, task_id: str, error: VcfTasksError) -> None:
+        if task_id not in self._unreadable:
+            self._unreadable.add(task_id)
+            self._connection(EventKind.LOST, task_id, error)
+
     def fail(self, error: Exception, task_id: str | None, seconds: float) -> None:
         if self._shut:
             return
         if task_id is not None and isinstance(error, VcfTasksError):
             # One task of several that can't be read: told once, and looked at further on.
-            if task_id not in self._unreadable:
-                self._unreadable.add(task_id)
-                self._connection(EventKind.LOST, task_id, error)
+            self.unreadable(task_id, error)
             self._poller.follow(task_id, self, delay=self.polling.maximum)
             return
         if seconds == 0.0:

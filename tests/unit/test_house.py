@@ -19,12 +19,12 @@ NAME = "vcf_tasks_async"
 FLOOR = {
     "base": 0, "idset": 0, "reader": 0, "secret": 0, "status": 0, "text": 0,
     "errors": 1, "mailbox": 1, "models": 1,
-    "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "judgement": 2, "paging": 2, "policy": 2,
+    "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "grid": 2, "judgement": 2, "policy": 2,
     "structuring": 2, "targets": 2,
-    "codec": 3, "following": 3, "outcomes": 3, "stream": 3,
-    "answers": 4, "brakes": 4, "journal": 4, "lanes": 4, "tokens": 4, "waiting": 4, "writes": 4,
-    "dispatch": 5, "polling": 5, "transport": 5, "wait_many": 5, "watch": 5,
-    "bulk": 6, "caller": 6,
+    "codec": 3, "following": 3, "outcomes": 3, "paging": 3,
+    "answers": 4, "brakes": 4, "journal": 4, "lanes": 4, "stream": 4, "tokens": 4, "waiting": 4, "writes": 4,
+    "dispatch": 5, "sweeps": 5, "transport": 5, "wait_many": 5, "watch": 5,
+    "bulk": 6, "caller": 6, "polling": 6,
     "api": 7,
     "wiring": 8,
     "acts": 9, "follows": 9,
@@ -47,8 +47,8 @@ WIRE = {
     "wiring",
 }
 CALLABLES_ONLY = (
-    "brakes", "bulk", "dispatch", "following", "journal", "lanes", "mailbox", "polling", "stream", "targets",
-    "wait_many", "waiting", "watch", "writes",
+    "brakes", "bulk", "dispatch", "following", "journal", "lanes", "mailbox", "polling", "stream", "sweeps",
+    "targets", "wait_many", "waiting", "watch", "writes",
 )  # fmt: skip
 
 
