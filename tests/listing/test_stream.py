@@ -303,6 +303,7 @@ async def test_a_stream_that_skips_does_without_a_page_that_cannot_be_had(number
     assert ids == [f"old-{i}" for i in range(1000) if i not in gone]
     assert (stream.skipped, stream.complete) == ([BROKEN], False)
     assert stream.requests == 10
+    await asyncio.sleep(0)
     assert not pages.running
 
 
@@ -346,6 +347,7 @@ async def test_what_says_that_nothing_is_to_be_had_ends_a_stream_that_skips(rott
     with pytest.raises(ServerError):
         async for _ in pages.stream(skips=True):
             pass
+    await asyncio.sleep(0)
     assert not pages.running
 
 
