@@ -6,7 +6,7 @@
 Tokens expire, SDDC Manager restarts, 1 % of the requests fail. On the real clock the simulator runs in a
 process of its own, RSS, open files and asyncio tasks are sampled, the longest hold of the loop is
 measured, and at the end the world stands still and the events are compared with the simulator's own
-history. On the moved clock every look is compared with it; that needs the checkout (tests/watch).
+history. On the moved clock every look is compared with it. It needs the checkout (tests/watch).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "watch"))
 from soak_log import SURELY_SEEN, EventLog, lies
 
 from vcf_tasks_async import EventKind, PasswordAuth, Policy, Polling, TaskSession
@@ -152,8 +153,7 @@ async def real(args: argparse.Namespace) -> int:
 
 async def moved(args: argparse.Namespace) -> int:
     """Watch for so many days of a moved clock; 0 when the log is the history."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "watch"))
-    # The checkout's own; the real clock does without them.
+    # Also the checkout's own; the child process does without them.
     from months import Life, assert_told, expected, simulator  # type: ignore  # noqa: PLC0415, PGH003
     from timeline import Log  # type: ignore  # noqa: PLC0415, PGH003
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 import attrs
 
 from vcf_tasks_async.address import checked_id
+from vcf_tasks_async.cursor import Told, from_cursor
 from vcf_tasks_async.errors import UsageError, VcfTasksError, WaitError
-from vcf_tasks_async.events import EventKind, Mark, TaskEvent, changes, from_cursor, to_cursor, told_up_to
+from vcf_tasks_async.events import EventKind, Mark, TaskEvent, changes, told_up_to
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.following import Following
 from vcf_tasks_async.mailbox import Empty, Mailbox
@@ -106,9 +107,10 @@ class _Feed:
         self._query = attrs.evolve(where, status=None) if where is not None else TaskFilter()
         self._ids = ids
         self._manager = manager
-        self._told = told or {}
+        known = told or {}
         if ids is not None:
-            self._told = {task_id: mark for task_id, mark in self._told.items() if task_id in ids}
+            known = {task_id: mark for task_id, mark in known.items() if task_id in ids}
+        self._told = Told(known)
         self._taken_as_known = not initial and told is None
         self._unknown_ids = set(ids or ()) - set(self._told)
         self._unseen: set[str] = set()
@@ -177,7 +179,7 @@ class _Feed:
             self._poller.hurry(self._query)
         before = self._told.get(task_id)
         if news is None:
-            self._told.pop(task_id, None)
+            self._told.forget(task_id)
             old = None if before is None else before.status
             gone = TaskEvent(EventKind.GONE, None, task_id, before=old)
             self._batch = _Batch(task_id, before, Mark(None), deque([gone]))
@@ -194,19 +196,15 @@ class _Feed:
             self._told[task_id] = mark
         else:
             # It is meant no more: this is the last that is told of it.
-            self._told.pop(task_id, None)
+            self._told.forget(task_id)
 
     @property
     def cursor(self) -> dict[str, Any]:
-        marks = dict(self._told)
         batch = self._batch
-        if batch is not None and batch.events:
-            mark = batch.before if not batch.count else told_up_to(batch.before, batch.after, batch.count)
-            if mark is not None:
-                marks[batch.task_id] = mark
-            else:
-                marks.pop(batch.task_id, None)
-        return to_cursor(marks)
+        if batch is None or not batch.events:
+            return self._told.cursor()
+        mark = batch.before if not batch.count else told_up_to(batch.before, batch.after, batch.count)
+        return self._told.cursor({batch.task_id: mark})
 
     # --- what the poller tells ------------------------------------------------------------------------
 

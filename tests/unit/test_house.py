@@ -23,7 +23,7 @@ FLOOR = {
     "mailbox": 1, "models": 1,
     "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "grid": 2, "judgement": 2, "policy": 2,
     "structuring": 2, "targets": 2,
-    "codec": 3, "following": 3, "outcomes": 3, "paging": 3,
+    "codec": 3, "cursor": 3, "following": 3, "outcomes": 3, "paging": 3,
     "answers": 4, "brakes": 4, "journal": 4, "lanes": 4, "stream": 4, "tokens": 4, "waiting": 4, "writes": 4,
     "dispatch": 5, "sweeps": 5, "transport": 5, "wait_many": 5, "watch": 5,
     "bulk": 6, "caller": 6, "polling": 6,

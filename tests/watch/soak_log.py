@@ -1,4 +1,4 @@
-"""What a soak on the real clock was told, kept on disk, and compared with the simulator's own history."""
+"""What a watch on the real clock was told, kept on disk, and compared with the simulator's own history."""
 
 from __future__ import annotations
 
@@ -32,13 +32,20 @@ class EventLog:
         return [json.loads(line) for line in self._file]
 
 
-def lies(log: Iterable[Sequence[Any]], history: Iterable[Change], initial: Mapping[str, str]) -> list[str]:
+def lies(
+    log: Iterable[Sequence[Any]],
+    history: Iterable[Change],
+    initial: Mapping[str, str],
+    *,
+    surely_seen: float = SURELY_SEEN,
+) -> list[str]:
     """What the log tells otherwise than the history: told twice, out of order, missed, invented.
 
     Args:
         log: lines of an `EventLog` whose watch went on until the world stood still and was seen so.
         history: of the whole time.
         initial: statuses of the tasks at the start, by id.
+        surely_seen: seconds for which a status must stand to be told for sure; the last one always is.
     """
     wrong: list[str] = []
     truth: dict[tuple[str, str], list[Change]] = defaultdict(list)
@@ -93,6 +100,8 @@ def _amiss(
         if before == after or (number and before != lines[number - 1][4]):
             wrong.append(f"{what}: {before} to {after} does not follow what was told before")
         first = kind == EventKind.APPEARED.value
+        if not number and not first and any(c.new == before and c.at > appeared for c in changes):
+            wrong.append(f"{what}: how it came to {before} was missed")
         if after not in statuses[at + (not first) :]:
             wrong.append(f"{what}: {after} told twice, or before its time")
             continue
