@@ -12,10 +12,11 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from vcf_tasks_async.errors import DecodeError, VcfTasksError
+from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.grid import PageRequest
 from vcf_tasks_async.models import Task, TaskPage
@@ -200,7 +201,9 @@ def _arrived(top_up: weakref.WeakMethod[Callable[[], None]], page: asyncio.Task[
     failed = page.cancelled() or page.exception() is not None
     ask = top_up()
     if ask is not None and not failed:
-        ask()
+        # The session may have been closed meanwhile: who reads is told so by the next read.
+        with suppress(UsageError):
+            ask()
 
 
 async def _fetched(fetch: FetchPage, request: PageRequest) -> TaskPage:

@@ -205,6 +205,26 @@ async def test_an_abandoned_stream_whose_pages_fail_says_nothing(caplog):
     assert not caplog.records
 
 
+async def test_a_session_that_closes_while_a_page_arrives_is_told_by_the_next_read_alone(caplog):
+    pages = fetcher(1000)
+
+    def closed(coroutine):
+        coroutine.close()
+        raise UsageError("the session was closed")
+
+    stream = pages.stream(prefetch=2)
+    await anext(stream)
+    pages.hold = asyncio.Event()
+    stream._spawn = closed
+    pages.hold.set()
+    while pages.running:
+        await asyncio.sleep(0)
+    assert caplog.text == ""
+    with pytest.raises(UsageError, match="closed"):
+        async for _ in stream:
+            pass
+
+
 async def test_athrow_ends_and_raises():
     pages = fetcher(1000)
     stream = pages.stream()

@@ -9,7 +9,7 @@ from timeline import Log
 
 from vcf_tasks_async import Policy, Polling, ServerError, WaitError
 
-LOOKS = Polling(initial=10.0, maximum=10.0, jitter=0.0, patience=200.0)
+LOOKS = Polling(initial=10.0, maximum=10.0, jitter=0.0, patience=100.0)
 QUICK = Policy(budget=0, base=0.001, cap=0.001)
 THIRD = {"pageNumber": "3", "pageSize": "100"}
 
@@ -29,8 +29,8 @@ async def watched(life):
 
 
 async def test_a_page_that_always_fails_is_lost_and_restored_and_the_others_are_told():
-    async with simulator(450, live=False) as sddc, Life(sddc, policy=QUICK) as life:
-        before, on_it, after = (successful(sddc, *range_) for range_ in ((0, 200), (200, 300), (300, 450)))
+    async with simulator(330, live=False) as sddc, Life(sddc, policy=QUICK) as life:
+        before, on_it, after = (successful(sddc, *range_) for range_ in ((0, 200), (200, 300), (300, 330)))
         log = await watched(life)
         sddc.faults.add(path="/v1/tasks", query=THIRD, status=500, times=None)
         sddc.faults.add(path=f"/v1/tasks/{on_it[7]}", status=500, times=None)
@@ -41,7 +41,7 @@ async def test_a_page_that_always_fails_is_lost_and_restored_and_the_others_are_
         for task_id in failed:
             sddc.set_status(task_id, "FAILED")
         sddc.purge(before[4])
-        await life.clock.advance(100)
+        await life.clock.advance(60)
         assert sorted(log.told()) == sorted(
             [f"ENDED {task_id} Successful > Failed" for task_id in failed]
             + [f"GONE {before[4]} Successful > None"]
@@ -53,11 +53,11 @@ async def test_a_page_that_always_fails_is_lost_and_restored_and_the_others_are_
 
 
 async def test_a_page_that_fails_for_longer_than_patience_ends_the_watch_after_what_was_read():
-    async with simulator(450, live=False) as sddc, Life(sddc, policy=QUICK) as life:
+    async with simulator(330, live=False) as sddc, Life(sddc, policy=QUICK) as life:
         task_id = successful(sddc, 0, 200)[3]
         log = await watched(life)
         sddc.faults.add(path="/v1/tasks", query=THIRD, status=500, times=None)
-        await life.clock.advance(190)
+        await life.clock.advance(90)
         sddc.set_status(task_id, "FAILED")
         assert not log.task.done()
         await life.clock.advance(40)
@@ -84,12 +84,12 @@ async def test_where_the_first_page_fails_known_tasks_are_still_told():
 
 
 async def test_an_outage_in_the_middle_of_a_listing_is_told_before_what_comes_after_it():
-    async with simulator(450, live=False) as sddc, Life(sddc, policy=QUICK) as life:
+    async with simulator(330, live=False) as sddc, Life(sddc, policy=QUICK) as life:
         task_id = successful(sddc, 0, 100)[0]
         log = await watched(life)
-        sddc.faults.add(path="/v1/tasks.*", status=502, html=True, skip=2, times=12)
+        sddc.faults.add(path="/v1/tasks.*", status=502, html=True, skip=2, times=6)
         await life.clock.advance(10)
         sddc.set_status(task_id, "FAILED")
-        await life.clock.advance(200)
+        await life.clock.advance(80)
         assert log.told() == ["LOST", "RESTORED", f"ENDED {task_id} Successful > Failed"]
         await log.close()
