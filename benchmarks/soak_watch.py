@@ -159,13 +159,14 @@ async def moved(args: argparse.Namespace) -> int:
 
     rng = Random(1)
     began = time.monotonic()
-    policy = Policy(base=0.001, cap=0.01, deadline=5.0, attempt_timeout=5.0)
+    # Real seconds, for a machine that is busy with other things.
+    policy = Policy(base=0.001, cap=0.01, deadline=60.0, attempt_timeout=60.0)
     options = {"running": 0.02, "step_seconds": (1800.0, 7200.0), "arrivals": 2.0}
     async with simulator(args.tasks, **options) as sddc, Life(sddc, policy=policy) as life:
         initial = {task_id: task["status"] for task_id, task in sddc.snapshot().items()}
         life.faults(0.01, rng)
         pace = args.days * 86_400 / args.looks
-        polling = Polling(initial=pace * 0.8, maximum=pace, patience=6 * HOUR)
+        polling = Polling(initial=pace * 0.8, maximum=pace, patience=max(6 * HOUR, 4 * pace))
         log = Log(life.session.watch(polling=polling))
         purged: set[str] = set()
         for day in range(args.days):

@@ -35,7 +35,9 @@ class TaskWatch(Mailbox[TaskEvent]):
     ended before has only appeared). A look shows what is, not what was: of what happens between
     two looks only the outcome is seen, and a reader slower than the looks gets what happened to a task
     meanwhile in one. LOST and RESTORED tell of the connection (with a `TaskEvent.task_id`: of that one task,
-    which can't be read). A watch of ids ends when all of them are gone, any other one never by itself.
+    which can't be read). Where SDDC Manager fails over one page of its list again and again, that is LOST as
+    well, and what can be had is told on, until patience ends it. A watch of ids ends when all of them are
+    gone, any other one never by itself.
     Leaving it with ``break`` ends the looks; ``async with`` (or `contextlib.aclosing`) has them gone when
     it is left. A timeout round one ``anext`` loses nothing.
 
@@ -68,6 +70,8 @@ class TaskWatch(Mailbox[TaskEvent]):
     @property
     def cursor(self) -> dict[str, Any]:
         """How far this watch has told: plain values ready for `json.dumps`, a few dozen bytes for each task.
+
+        Cheap enough to be asked for after each event: only what has changed since is made anew.
 
         A watch of the same tasks that gets it begins there, with what happened in between. Events that were
         handed out count as told. Good at any time, also after the watch has ended.
