@@ -11,8 +11,9 @@ from typing import Any, TextIO
 from vcf_tasks_async import EventKind, TaskEvent
 from vcf_tasks_async.testing import Change
 
-#: Seconds for which a status must stand to be told for sure: a restart, the pause after it, a look.
-SURELY_SEEN = 30.0
+#: Seconds for which a status must stand to be told for sure: a restart, the pause after it, a look by a busy
+#: machine.
+SURELY_SEEN = 120.0
 
 
 class EventLog:
@@ -29,7 +30,9 @@ class EventLog:
     def lines(self) -> list[list[Any]]:
         """All of them, in order."""
         self._file.seek(0)
-        return [json.loads(line) for line in self._file]
+        lines = [json.loads(line) for line in self._file]
+        self._file.seek(0, 2)
+        return lines
 
 
 def lies(
