@@ -1,23 +1,22 @@
 """What a watch tells: events, how far a task is, and the small marks from which changes are seen.
 
 Nothing here waits. `Mark` is what is remembered of a task between two looks: its status and those of its
-subtasks and stages, not the task. `changes` compares two of them; a cursor is a handful of them as JSON.
+subtasks and stages, not the task. `changes` compares two of them; `cursor` makes
+JSON of them.
 """
 
 from __future__ import annotations
 
 import enum
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import groupby
 from sys import intern
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 import attrs
 
-from vcf_tasks_async.errors import UsageError, VcfTasksError
+from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.models import Stage, SubTask, Task
 from vcf_tasks_async.status import Status
 
@@ -261,54 +260,3 @@ def told_up_to(before: Mark | None, after: Mark, count: int) -> Mark | None:
     return Mark(
         after.status if first else before.status, after.run if first else before.run, steps, before.nested
     )
-
-
-_CURSOR: Final = 1
-# Subtasks and stages of one task: a damaged cursor must not ask for all the memory there is.
-_MOST_STEPS: Final = 1_000_000
-
-
-def to_cursor(marks: Mapping[str, Mark]) -> dict[str, Any]:
-    """*marks* by task id, as plain values ready for `json.dumps`: a few dozen bytes for each task."""
-    words: dict[str | None, int] = {}
-    tasks = {task_id: _packed(mark, words) for task_id, mark in marks.items()}
-    return {"version": _CURSOR, "words": list(words), "tasks": tasks}
-
-
-def _packed(mark: Mark, words: dict[str | None, int]) -> list[Any]:
-    runs: list[int] = []
-    packed: list[Any] = [words.setdefault(mark.status, len(words)), mark.run, runs]
-    for word, group in groupby(mark.steps):
-        runs += (words.setdefault(word, len(words)), sum(1 for _ in group))
-    if mark.nested:
-        packed.append([number for nest in mark.nested for number in nest])
-    return packed
-
-
-def from_cursor(cursor: Any) -> dict[str, Mark]:
-    """The marks in a cursor, given as plain values or as JSON text.
-
-    Raises:
-        UsageError: it is none of this library's.
-    """
-    try:
-        plain = json.loads(cursor) if isinstance(cursor, str | bytes) else cursor
-        version = plain["version"]
-        words = [None if word is None else intern(word) for word in plain["words"]]
-        if version == _CURSOR:
-            return {task_id: _unpacked(packed, words) for task_id, packed in plain["tasks"].items()}
-    except (TypeError, KeyError, ValueError, IndexError, AttributeError):
-        raise UsageError("cursor takes what TaskWatch.cursor gave, as a dict or as JSON text") from None
-    raise UsageError(f"this cursor is of version {version!r}, not {_CURSOR}: start without one")
-
-
-def _unpacked(packed: list[Any], words: list[str | None]) -> Mark:
-    status, run, runs, *rest = packed
-    flat = rest[0] if rest else []
-    if sum(runs[1::2]) > _MOST_STEPS:
-        raise ValueError
-    steps: list[str | None] = []
-    for word, count in zip(runs[::2], runs[1::2], strict=True):
-        steps += [words[word]] * count
-    nested = tuple(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
-    return Mark(words[status], int(run), tuple(steps), nested)

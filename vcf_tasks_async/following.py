@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from vcf_tasks_async.errors import VcfTasksError
@@ -38,6 +38,10 @@ class Reading(Protocol):
     async def __anext__(self) -> Task: ...
     @property
     def total(self) -> int | None: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def skipped(self) -> Sequence[VcfTasksError]: ...
 
 
 Get = Callable[[str], Awaitable[Task]]
@@ -85,6 +89,10 @@ class SweepFollower(Follower, Protocol):
 
     def absent(self) -> Iterable[str]:
         """The listing is through: return the tasks that were due in it and did not come."""
+        ...
+
+    def unreadable(self, task_id: str, error: VcfTasksError) -> None:
+        """Take it that this one task can't be read just now."""
         ...
 
 

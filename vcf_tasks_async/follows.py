@@ -132,7 +132,8 @@ class Follows:
                 *initial* has no meaning then.
 
         Raises:
-            WaitError: from the loop: looks failed for longer than `Polling.patience`. The cursor holds.
+            WaitError: from the loop: looks failed for longer than `Polling.patience`, be it over a single
+                page of the list. The cursor holds.
             Unauthorized, Forbidden, BadRequest: from the loop: the first look was refused as such.
             UsageError: *which* or *cursor* can't be meant; from the loop: the session was closed.
 

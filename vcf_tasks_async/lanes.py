@@ -25,8 +25,11 @@ from vcf_tasks_async.errors import (
 )
 from vcf_tasks_async.following import Clock, Follower, Get, OpenListing, Spawn
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.policy import jittered, next_pause
+from vcf_tasks_async.policy import Polling, is_broken, jittered, next_pause
 
+# Seconds for which a task must be unknown before it counts as gone: one that was just created or
+# retried may be missing for a moment, and so may all of them while services start.
+ABSENCE: Final = 5.0
 # Looks that fail in a row before the rest of a round is not worth asking for.
 _OUTAGE: Final = 3
 # Looks at single tasks side by side; the session's slots bound them as well.
@@ -83,9 +86,17 @@ class Looker:
         self._stopping: set[asyncio.Task[None]] = set()
 
     async def look_at(
-        self, ids: Iterable[str], seen: Callable[[Task], object], absent: Callable[[str], object]
+        self,
+        ids: Iterable[str],
+        seen: Callable[[Task], object],
+        absent: Callable[[str], object],
+        *,
+        works: bool = False,
     ) -> dict[str, VcfTasksError]:
         """Ask for each task by itself, several at a time. Returns those that can't be read, and why.
+
+        Args:
+            works: something else was read just now: tasks that are broken are so by themselves.
 
         Raises:
             VcfTasksError: nothing can be read; the rest was not asked for.
@@ -117,6 +128,8 @@ class Looker:
             async with anyio.create_task_group() as workers:
                 for _ in range(min(_WORKERS, len(several))):
                     workers.start_soon(work)
+        if works and all(map(is_broken, streak)):
+            return trouble
         if streak and (
             len(streak) >= _OUTAGE or len(trouble) == len(several) or isinstance(streak[-1], UsageError)
         ):
@@ -251,3 +264,16 @@ class Lane:
         for what, follower in self.followers():
             self.drop(what, follower)
             follower.fail(error, None, 0.0)
+
+
+def quicker(one: Polling, other: Polling) -> Polling:
+    """What satisfies both."""
+    if one == other:
+        return one
+    return Polling(
+        initial=min(one.initial, other.initial),
+        maximum=min(one.maximum, other.maximum),
+        factor=min(one.factor, other.factor),
+        jitter=min(one.jitter, other.jitter),
+        patience=max(one.patience, other.patience),
+    )

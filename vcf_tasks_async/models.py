@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from vcf_tasks_async.base import ABSENT, Foldable, Model, extra_field
+from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.status import Status
-
-if TYPE_CHECKING:
-    from vcf_tasks_async.errors import DecodeError
 
 
 def parse_timestamp(text: str | None) -> datetime | None:

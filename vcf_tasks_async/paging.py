@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
-import attrs
-
+from vcf_tasks_async.grid import Grid, PageRequest, Read
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import Task, TaskPage, parse_timestamp
 
@@ -30,74 +29,6 @@ _PATIENCE: Final = 3
 _SWEEPS: Final = 50
 
 
-@attrs.frozen
-class PageRequest:
-    """A page to ask for; without a number, the one that the server calls its first."""
-
-    number: int | None
-    size: int
-
-
-@attrs.frozen
-class _Read:
-    """An answered page in the terms that prove something.
-
-    Attributes:
-        offset: place of its first element in the listing, when it was read.
-        ids: of all elements that told theirs, in order.
-        received: elements that came, readable or not.
-        fresh: tasks never seen before.
-        total: tasks in all, as the server counted at that moment.
-        created: creation timestamps of the readable ones, in order.
-    """
-
-    offset: int
-    ids: tuple[str, ...]
-    received: int
-    fresh: int
-    total: int | None
-    created: tuple[str | None, ...] = ()
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the listing ended with this page, when it was read."""
-        return self.total is not None and self.received > 0 and self.offset + self.received >= self.total
-
-
-@attrs.frozen
-class _Grid:
-    """How this server counts its pages: the first one's number, and how many tasks a page holds."""
-
-    base: int
-    asked: int
-    step: int
-
-    def pages(self, total: int) -> int:
-        return max(1, -(-total // self.step))
-
-    def page(self, index: int) -> tuple[PageRequest, int]:
-        """The request for the page *index* (from 0), and its offset."""
-        return PageRequest(self.base + index, self.asked), index * self.step
-
-    def can_overlap(self, total: int) -> bool:
-        """Whether pages no larger than this server is known to serve reach across each boundary."""
-        return all(self._reach(index * self.step)[0] for index in range(1, self.pages(total)))
-
-    def straddle(self, boundary: int) -> tuple[PageRequest, int] | None:
-        """The request for a page that reaches furthest to both sides of *boundary*; None if none does."""
-        reach, size = self._reach(boundary)
-        if not reach and self.step == self.asked:
-            # Pages of a handful: larger ones may be served. If not, the overlap is missing, and no harm done.
-            reach, size = max((min(boundary % s, s - boundary % s), s) for s in range(2, 9))
-        if not reach:
-            return None
-        number = boundary // size
-        return PageRequest(self.base + number, size), number * size
-
-    def _reach(self, boundary: int) -> tuple[int, int]:
-        return max((min(boundary % s, s - boundary % s), s) for s in range(1, self.step + 1))
-
-
 class _Sweep(Protocol):
     """One way through the listing."""
 
@@ -105,13 +36,13 @@ class _Sweep(Protocol):
     whole: bool
 
     def next_step(self) -> tuple[PageRequest, int] | None: ...
-    def feed(self, read: _Read) -> None: ...
+    def feed(self, read: Read) -> None: ...
 
 
 class _Plain:
     """Every page once, then the first and the last again. Over at the first sign that something moved."""
 
-    def __init__(self, grid: _Grid, first: _Read, total: int) -> None:
+    def __init__(self, grid: Grid, first: Read, total: int) -> None:
         self._grid, self._total = grid, total
         self._pages = grid.pages(total)
         self._next = self._fed = 1
@@ -131,7 +62,7 @@ class _Plain:
             return self._grid.page(0 if index == self._pages else self._pages - 1)
         return None
 
-    def feed(self, read: _Read) -> None:
+    def feed(self, read: Read) -> None:
         index = self._fed
         self._fed += 1
         if index < self._pages:
@@ -167,12 +98,12 @@ def _by_time(created: Sequence[str | None]) -> set[str]:
 class _Chained:
     """Pages with overlaps, each read linked to the one before by a task that both hold."""
 
-    def __init__(self, grid: _Grid, total: int, first: _Read | None = None) -> None:
+    def __init__(self, grid: Grid, total: int, first: Read | None = None) -> None:
         self._grid = grid
         self._pages = grid.pages(total)
         self._index = 0
         self._straddled = True
-        self._previous: _Read | None = None
+        self._previous: Read | None = None
         self._unbroken = True
         self.over = self.whole = False
         self._open = 0
@@ -195,7 +126,7 @@ class _Chained:
         self._straddled = False
         return step, boundary
 
-    def feed(self, read: _Read) -> None:
+    def feed(self, read: Read) -> None:
         self._open -= 1
         if self.over:
             return
@@ -229,7 +160,7 @@ class _Probing:
         self._number += 1
         return PageRequest(self._number, self._size), 0
 
-    def feed(self, read: _Read) -> None:
+    def feed(self, read: Read) -> None:
         self._waiting = False
         repeated = len(read.ids) - read.fresh
         if read.fresh and repeated:
@@ -238,6 +169,30 @@ class _Probing:
         if not read.received or (not read.fresh and self._number > 1):
             self.over = True
             self.whole = not self._overlaps
+
+
+class _Rest:
+    """The pages that are left after one that could not be had, once each. Proves nothing."""
+
+    whole = False
+
+    def __init__(self, grid: Grid, index: int, total: int) -> None:
+        self._grid, self._next, self._pages = grid, index, grid.pages(total)
+        self._open = 0
+        self.over = self._next >= self._pages
+
+    def next_step(self) -> tuple[PageRequest, int] | None:
+        if self._next >= self._pages:
+            return None
+        self._next += 1
+        self._open += 1
+        return self._grid.page(self._next - 1)
+
+    def feed(self, read: Read | None) -> None:
+        self._open -= 1
+        if read is not None and read.total is not None:
+            self._pages = self._grid.pages(read.total)
+        self.over = self._next >= self._pages and not self._open
 
 
 class Listing:
@@ -267,7 +222,7 @@ class Listing:
         self._seen = IdSet()
         self._asked: deque[tuple[_Sweep | None, int]] = deque()
         self._sweep: _Sweep | None = None
-        self._grid: _Grid | None = None
+        self._grid: Grid | None = None
         self._found = 0
         self._barren = 0
         self.done = False
@@ -302,7 +257,7 @@ class Listing:
         if total is not None:
             self.total = total
         ids = (*(t.id for t in page.elements), *(e.task_id for e in page.malformed if e.task_id))
-        read = _Read(
+        read = Read(
             offset,
             ids,
             page.received,
@@ -319,7 +274,25 @@ class Listing:
                 self._finish(sweep)
         return fresh
 
-    def _begin(self, first: _Read, number: int | None) -> None:
+    @property
+    def can_skip(self) -> bool:
+        """Whether it is known where the other pages are."""
+        return self._grid is not None
+
+    def skip(self) -> None:
+        """Go on without the answer to the oldest open request: the rest is read once, nothing is proven."""
+        sweep, offset = self._asked.popleft()
+        if self.done or self._grid is None:
+            return
+        if not isinstance(self._sweep, _Rest):
+            asked = max(offset, *(ahead for _, ahead in self._asked), 0)
+            self._sweep = _Rest(self._grid, asked // self._grid.step + 1, self.total or 0)
+        elif sweep is self._sweep:
+            self._sweep.feed(None)
+        if self._sweep.over:
+            self._end(complete=False)
+
+    def _begin(self, first: Read, number: int | None) -> None:
         """Learn from the first answer how this server counts, and choose the way."""
         if first.is_last or first.received > self._size or first.total == 0:
             # All in one answer, at one moment. Releases that know no pages send everything at any rate.
@@ -327,7 +300,7 @@ class Listing:
         elif first.total is None or number is None or not first.received:
             self._sweep = _Probing(self._size)
         else:
-            self._grid = grid = _Grid(number, self._size, first.received)
+            self._grid = grid = Grid(number, self._size, first.received)
             plain = _Plain(grid, first, first.total)
             few = grid.pages(first.total) <= _FEW and grid.can_overlap(first.total)
             chained = self._volatile or plain.over or few
@@ -335,7 +308,8 @@ class Listing:
 
     def _finish(self, sweep: _Sweep) -> None:
         self._barren = 0 if self._found else self._barren + 1
-        if sweep.whole or self._grid is None or self._barren >= _PATIENCE or self.sweeps >= _SWEEPS:
+        last = sweep.whole or isinstance(sweep, _Rest)
+        if last or self._grid is None or self._barren >= _PATIENCE or self.sweeps >= _SWEEPS:
             self._end(complete=sweep.whole)
             return
         self._found = 0

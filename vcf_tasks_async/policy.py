@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.errors import DecodeError, ServerError, UsageError, VcfTasksError
 
 
 def _positive(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
@@ -136,6 +136,16 @@ def delay_before(attempt: int, failure: Failure, policy: Policy, *, rng: Random)
     if failure.retry_after > policy.retry_after_cap:
         return None
     return failure.retry_after + min(jitter, 1.0)
+
+
+def is_broken(error: VcfTasksError) -> bool:
+    """Whether what was read is to blame, not the connection: SDDC Manager fails over it, or it can't be read.
+
+    Example:
+        >>> is_broken(ServerError("500", status=500)), is_broken(ServerError("502", status=502))
+        (True, False)
+    """
+    return isinstance(error, DecodeError) or (isinstance(error, ServerError) and error.status == 500)
 
 
 class RepeatBudget:

@@ -18,20 +18,13 @@ from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.events import Mark
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.following import Clock, Follower, Get, OpenListing, Spawn, SweepFollower
-from vcf_tasks_async.lanes import Lane, Looker, reading_depth
+from vcf_tasks_async.lanes import ABSENCE, Lane, Looker, quicker, reading_depth
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling, jittered, next_pause
+from vcf_tasks_async.sweeps import EVERYTHING, Sweep
 
-# Seconds for which a task must be unknown before it counts as gone: one that was just created or
-# retried may be missing for a moment, and so may all of them while services start.
-ABSENCE: Final = 5.0
 # Seconds in which new waits gather for a common first look.
 _GATHER: Final = 0.25
-# Absent tasks that are asked for after one listing; the others' turn comes after the next.
-_ASKED_FOR: Final = 64
-# Pages in flight while a listing is read again: nobody waits for it, and what is held the collector walks.
-_AHEAD: Final = 2
-_EVERYTHING: Final = TaskFilter()
 
 
 class Poller:
@@ -51,7 +44,7 @@ class Poller:
         self.clock = clock
         self._looker = Looker(get, listing, spawn, clock, rng)
         self._singles = _Singles(self._looker)
-        self._sweeps: dict[TaskFilter, _Sweep] = {}
+        self._sweeps: dict[TaskFilter, Sweep] = {}
 
     def follow(self, task_id: str, follower: Follower, *, delay: float = 0.0) -> None:
         """Look at a task from now on (its first look is due in *delay* seconds) and tell *follower*."""
@@ -65,7 +58,7 @@ class Poller:
         """Look at all tasks that *query* means from now on, and tell *follower*."""
         lane = self._sweeps.get(query)
         if lane is None:
-            lane = self._sweeps[query] = _Sweep(self._looker, query, self._singles)
+            lane = self._sweeps[query] = Sweep(self._looker, query, self._singles.sighted)
         lane.join(follower)
 
     def leave(self, query: TaskFilter, follower: SweepFollower) -> None:
@@ -123,7 +116,7 @@ class _Singles(Lane):
                 self._hasty.add(task_id)
                 due = max(due, self._last + _GATHER)
         else:
-            record.polling = _quicker(record.polling, polling)
+            record.polling = quicker(record.polling, polling)
             record.due = min(record.due, due)
         record.followers.append(follower)
         try:
@@ -141,7 +134,7 @@ class _Singles(Lane):
             return
         record.followers.remove(follower)
         if record.followers:
-            record.polling = reduce(_quicker, (each.polling for each in record.followers))
+            record.polling = reduce(quicker, (each.polling for each in record.followers))
             return
         del self._records[what]
         self._hasty.discard(what)
@@ -175,7 +168,7 @@ class _Singles(Lane):
     async def _read(self, due: dict[str, _Record], depth: int) -> None:
         """Look at the tasks that stand first in the listing; takes those that it met out of *due*."""
         place = 0
-        async with self._looker.listing(_EVERYTHING, 1) as reading:
+        async with self._looker.listing(EVERYTHING, 1) as reading:
             async for task in reading:
                 due.pop(task.id, None)
                 self.sighted(task, place=place)
@@ -232,108 +225,3 @@ class _Singles(Lane):
             if seconds >= follower.polling.patience:
                 self.drop(task_id, follower)
                 follower.fail(error, task_id, seconds)
-
-
-class _Sweep(Lane):
-    """One listing that is read again and again."""
-
-    def __init__(self, looker: Looker, query: TaskFilter, singles: _Singles) -> None:
-        super().__init__(looker)
-        self._query = query
-        self._singles = singles
-        self._followers: list[SweepFollower] = []
-        self._pause = 0.0
-        self._last = self._due = -math.inf
-        self._asked = False
-        self._missing: dict[str, float] = {}
-
-    def join(self, follower: SweepFollower) -> None:
-        """Tell *follower* of all listings that begin from now on."""
-        self._followers.append(follower)
-        try:
-            self.start(self._clock.time())
-        except BaseException:
-            self._followers.remove(follower)
-            raise
-        self.hurry()
-
-    def hurry(self) -> None:
-        """Read again as soon as is polite."""
-        self._asked = True
-        self.start(self._soonest())
-
-    def followers(self) -> list[tuple[str, Follower]]:
-        return [("", follower) for follower in self._followers]
-
-    def drop(self, what: str, follower: Follower) -> None:
-        if follower in self._followers:
-            self._followers = [each for each in self._followers if each is not follower]
-            if not self._followers:
-                self.stop()
-
-    def due(self) -> float:
-        return min(self._due, self._soonest()) if self._asked else self._due
-
-    def _soonest(self) -> float:
-        return self._last + self._polling().initial
-
-    def _polling(self) -> Polling:
-        pollings = [follower.polling for follower in self._followers] or [Polling()]
-        return reduce(_quicker, pollings)
-
-    async def look(self) -> None:
-        self._asked = False
-        self._last = self._clock.time()
-        # Who joins in the middle has not seen its beginning: the next one is theirs.
-        present = tuple(self._followers)
-        for follower in present:
-            follower.begin()
-        changed = await self._read(present)
-        absent: dict[str, None] = {}
-        for follower in present:
-            absent.update(dict.fromkeys(follower.absent()))
-        asked = list(absent)[:_ASKED_FOR]
-        still_missing: list[str] = []
-
-        def seen(task: Task) -> None:
-            for follower in present:
-                follower.seen(task, Mark.of(task))
-
-        await self._looker.look_at(asked, seen, still_missing.append)
-        now = self._clock.time()
-        self._missing = {task_id: self._missing.get(task_id, now) for task_id in still_missing}
-        for task_id, since in self._missing.items():
-            if now - since >= ABSENCE:
-                for follower in present:
-                    follower.missing(task_id)
-        polling = self._polling()
-        self._pause = next_pause(max(self._pause, polling.initial), polling, changed=changed or bool(absent))
-        # A long listing is not followed by the next one at once: at most half the time goes into reading.
-        pause = max(jittered(self._pause, polling, rng=self._looker.rng), now - self._last)
-        self._due = now + pause
-
-    async def _read(self, present: tuple[SweepFollower, ...]) -> bool:
-        changed = False
-        unfiltered = self._query == _EVERYTHING
-        place = 0
-        async with self._looker.listing(self._query, _AHEAD) as reading:
-            async for task in reading:
-                mark = Mark.of(task)
-                self._singles.sighted(task, mark, place if unfiltered else None)
-                place += 1
-                for follower in present:
-                    changed = follower.seen(task, mark) or changed
-        return changed
-
-
-def _quicker(one: Polling, other: Polling) -> Polling:
-    """What satisfies both."""
-    if one == other:
-        return one
-    return Polling(
-        initial=min(one.initial, other.initial),
-        maximum=min(one.maximum, other.maximum),
-        factor=min(one.factor, other.factor),
-        jitter=min(one.jitter, other.jitter),
-        patience=max(one.patience, other.patience),
-    )

@@ -12,13 +12,16 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from vcf_tasks_async.errors import DecodeError
+from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.grid import PageRequest
 from vcf_tasks_async.models import Task, TaskPage
-from vcf_tasks_async.paging import Listing, PageRequest
+from vcf_tasks_async.paging import Listing
+from vcf_tasks_async.policy import is_broken
 from vcf_tasks_async.reader import Reader
 
 # Seconds for which ready tasks are handed out before others on the loop have their turn: an `async for`
@@ -26,6 +29,8 @@ from vcf_tasks_async.reader import Reader
 _TURN: Final = 0.002
 # Malformed elements that are kept; beyond these they are only counted.
 _KEPT: Final = 1000
+# Pages that may fail in a row in a listing that skips them; as many say that nothing is to be had.
+_OUTAGE: Final = 3
 
 FetchPage = Callable[[PageRequest], Awaitable[TaskPage]]
 Spawn = Callable[[Coroutine[Any, Any, TaskPage]], "asyncio.Task[TaskPage]"]
@@ -41,6 +46,7 @@ class TaskStream(Reader[Task]):
         malformed: elements that could not be read (the first 1000), each with its place; `malformed_count`
             has them all.
         requests: pages asked for so far.
+        skipped: why pages were passed over, where the stream was made to do that.
 
     Example:
         >>> async with session.stream() as tasks:
@@ -57,6 +63,7 @@ class TaskStream(Reader[Task]):
         page_size: int,
         prefetch: int,
         strict: bool,
+        skips: bool = False,
     ) -> None:
         # A task entering the server's own filter stands in the middle of the list, not at its start.
         volatile = where.server_status is not None or where.completed_after is not None
@@ -66,6 +73,8 @@ class TaskStream(Reader[Task]):
         self._where = where
         self._prefetch = prefetch
         self._strict = strict
+        self._skips = skips
+        self._failed_in_row = 0
         self._pages: deque[asyncio.Task[TaskPage]] = deque()
         self._ready: deque[Task | DecodeError] = deque()
         self._turn_ends = 0.0
@@ -74,6 +83,7 @@ class TaskStream(Reader[Task]):
         self.malformed: list[DecodeError] = []
         self.malformed_count = 0
         self.requests = 0
+        self.skipped: list[VcfTasksError] = []
 
     @property
     def complete(self) -> bool:
@@ -128,14 +138,29 @@ class TaskStream(Reader[Task]):
         self._pages.popleft()
         try:
             page = oldest.result()
-        except BaseException:
+        except BaseException as error:
+            if self._passes_over(error):
+                return
             await self.aclose()
             raise
+        self._failed_in_row = 0
         fresh = self._listing.feed(page)
         self._top_up()
         if page.malformed and self._note(page.malformed) and self._strict:
             self._ready.extend(page.malformed)
         self._ready.extend(task for task in fresh if self._where.matches(task))
+
+    def _passes_over(self, error: BaseException) -> bool:
+        """Go on without this page, where that is wanted and the page alone is to blame."""
+        self._failed_in_row += 1
+        if not (self._skips and self._listing.can_skip and self._failed_in_row < _OUTAGE):
+            return False
+        if not isinstance(error, VcfTasksError) or not is_broken(error):
+            return False
+        self.skipped.append(error)
+        self._listing.skip()
+        self._top_up()
+        return True
 
     def _note(self, malformed: tuple[DecodeError, ...]) -> bool:
         known = {(error.task_id, str(error)) for error in self.malformed}
@@ -176,7 +201,9 @@ def _arrived(top_up: weakref.WeakMethod[Callable[[], None]], page: asyncio.Task[
     failed = page.cancelled() or page.exception() is not None
     ask = top_up()
     if ask is not None and not failed:
-        ask()
+        # The session may have been closed meanwhile: who reads is told so by the next read.
+        with suppress(UsageError):
+            ask()
 
 
 async def _fetched(fetch: FetchPage, request: PageRequest) -> TaskPage:

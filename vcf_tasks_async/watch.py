@@ -15,8 +15,9 @@ from typing import Any, Final
 import attrs
 
 from vcf_tasks_async.address import checked_id
+from vcf_tasks_async.cursor import Told, from_cursor
 from vcf_tasks_async.errors import UsageError, VcfTasksError, WaitError
-from vcf_tasks_async.events import EventKind, Mark, TaskEvent, changes, from_cursor, to_cursor, told_up_to
+from vcf_tasks_async.events import EventKind, Mark, TaskEvent, changes, told_up_to
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.following import Following
 from vcf_tasks_async.mailbox import Empty, Mailbox
@@ -34,7 +35,9 @@ class TaskWatch(Mailbox[TaskEvent]):
     ended before has only appeared). A look shows what is, not what was: of what happens between
     two looks only the outcome is seen, and a reader slower than the looks gets what happened to a task
     meanwhile in one. LOST and RESTORED tell of the connection (with a `TaskEvent.task_id`: of that one task,
-    which can't be read). A watch of ids ends when all of them are gone, any other one never by itself.
+    which can't be read). Where SDDC Manager fails over one page of its list again and again, that is LOST as
+    well, and what can be had is told on, until patience ends it. A watch of ids ends when all of them are
+    gone, any other one never by itself.
     Leaving it with ``break`` ends the looks; ``async with`` (or `contextlib.aclosing`) has them gone when
     it is left. A timeout round one ``anext`` loses nothing.
 
@@ -67,6 +70,8 @@ class TaskWatch(Mailbox[TaskEvent]):
     @property
     def cursor(self) -> dict[str, Any]:
         """How far this watch has told: plain values ready for `json.dumps`, a few dozen bytes for each task.
+
+        Cheap enough to be asked for after each event: only what has changed since is made anew.
 
         A watch of the same tasks that gets it begins there, with what happened in between. Events that were
         handed out count as told. Good at any time, also after the watch has ended.
@@ -106,9 +111,10 @@ class _Feed:
         self._query = attrs.evolve(where, status=None) if where is not None else TaskFilter()
         self._ids = ids
         self._manager = manager
-        self._told = told or {}
+        known = told or {}
         if ids is not None:
-            self._told = {task_id: mark for task_id, mark in self._told.items() if task_id in ids}
+            known = {task_id: mark for task_id, mark in known.items() if task_id in ids}
+        self._told = Told(known)
         self._taken_as_known = not initial and told is None
         self._unknown_ids = set(ids or ()) - set(self._told)
         self._unseen: set[str] = set()
@@ -119,7 +125,9 @@ class _Feed:
         self._link: dict[str | None, list[TaskEvent]] = {}
         self._unreadable: set[str] = set()
         self._broken: Exception | None = None
-        self._opened = self._shut = self._down = False
+        self._opened = self._shut = False
+        # What a look brings before it is known to have worked waits for RESTORED.
+        self._lost = self._held = False
 
     # --- what the reader asks -------------------------------------------------------------------------
 
@@ -159,8 +167,7 @@ class _Feed:
                 if len(events) == 1:
                     del self._link[key]
                 return events.pop(0)
-            # What a look brings before it is known to have worked waits for RESTORED.
-            if self._news and (not self._down or self._broken is not None):
+            if self._news and (not self._held or self._broken is not None):
                 self._begin_batch(next(iter(self._news)))
             elif self._broken is not None:
                 raise self._broken
@@ -176,7 +183,7 @@ class _Feed:
             self._poller.hurry(self._query)
         before = self._told.get(task_id)
         if news is None:
-            self._told.pop(task_id, None)
+            self._told.forget(task_id)
             old = None if before is None else before.status
             gone = TaskEvent(EventKind.GONE, None, task_id, before=old)
             self._batch = _Batch(task_id, before, Mark(None), deque([gone]))
@@ -193,24 +200,21 @@ class _Feed:
             self._told[task_id] = mark
         else:
             # It is meant no more: this is the last that is told of it.
-            self._told.pop(task_id, None)
+            self._told.forget(task_id)
 
     @property
     def cursor(self) -> dict[str, Any]:
-        marks = dict(self._told)
         batch = self._batch
-        if batch is not None and batch.events:
-            mark = batch.before if not batch.count else told_up_to(batch.before, batch.after, batch.count)
-            if mark is not None:
-                marks[batch.task_id] = mark
-            else:
-                marks.pop(batch.task_id, None)
-        return to_cursor(marks)
+        if batch is None or not batch.events:
+            return self._told.cursor()
+        mark = batch.before if not batch.count else told_up_to(batch.before, batch.after, batch.count)
+        return self._told.cursor({batch.task_id: mark})
 
     # --- what the poller tells ------------------------------------------------------------------------
 
     def begin(self) -> None:
         self._unseen = set(self._told)
+        self._held = self._lost
 
     def seen(self, task: Task, mark: Mark) -> bool:
         if self._shut:
@@ -242,8 +246,9 @@ class _Feed:
         return news is None or news[1] != mark
 
     def absent(self) -> Iterable[str]:
-        if self._ids is None:
-            self._taken_as_known = False
+        # All that was to be had is there, if not all there is.
+        self._held = self._taken_as_known = False
+        self.bell.set()
         unseen, self._unseen = self._unseen, set()
         return [task_id for task_id in unseen if task_id in self._told and not self._is_gone(task_id)]
 
@@ -253,6 +258,7 @@ class _Feed:
     def missing(self, task_id: str) -> None:
         if self._shut:
             return
+        self._unreadable.discard(task_id)
         if self._ids is not None:
             self._ids.pop(task_id, None)
         elif task_id not in self._told:
@@ -262,11 +268,11 @@ class _Feed:
         self.bell.set()
 
     def lost(self, error: VcfTasksError) -> None:
-        self._down = True
+        self._lost = True
         self._connection(EventKind.LOST, None, error)
 
     def restored(self, seconds: float) -> None:
-        self._down = False
+        self._lost = self._held = False
         self._connection(EventKind.RESTORED, None)
 
     def _connection(self, kind: EventKind, task_id: str | None, error: VcfTasksError | None = None) -> None:
@@ -280,14 +286,17 @@ class _Feed:
             waiting.append(TaskEvent(kind, None, task_id, error=error))
         self.bell.set()
 
+    def unreadable(self, task_id: str, error: VcfTasksError) -> None:
+        if task_id not in self._unreadable:
+            self._unreadable.add(task_id)
+            self._connection(EventKind.LOST, task_id, error)
+
     def fail(self, error: Exception, task_id: str | None, seconds: float) -> None:
         if self._shut:
             return
         if task_id is not None and isinstance(error, VcfTasksError):
             # One task of several that can't be read: told once, and looked at further on.
-            if task_id not in self._unreadable:
-                self._unreadable.add(task_id)
-                self._connection(EventKind.LOST, task_id, error)
+            self.unreadable(task_id, error)
             self._poller.follow(task_id, self, delay=self.polling.maximum)
             return
         if seconds == 0.0:

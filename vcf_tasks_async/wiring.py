@@ -72,7 +72,7 @@ class Wiring:
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._caller, self._tokens)
-        self.poller = Poller(self.api.get, self.stream, self.spawn, self.loop)
+        self.poller = Poller(self.api.get, self._listing, self.spawn, self.loop)
         self.manager = plan.address.name
         self.concurrency = plan.concurrency
         self.waits = Waits(self.poller, grace=plan.policy.grace, manager=self.manager)
@@ -124,7 +124,13 @@ class Wiring:
         return task
 
     def stream(
-        self, where: TaskFilter, prefetch: int, *, page_size: int = LARGEST_PAGE, strict: bool = False
+        self,
+        where: TaskFilter,
+        prefetch: int,
+        *,
+        page_size: int = LARGEST_PAGE,
+        strict: bool = False,
+        skips: bool = False,
     ) -> TaskStream:
         """A listing, for users and for the poller alike."""
         return TaskStream(
@@ -134,7 +140,12 @@ class Wiring:
             page_size=page_size,
             prefetch=prefetch,
             strict=strict,
+            skips=skips,
         )
+
+    def _listing(self, where: TaskFilter, prefetch: int) -> TaskStream:
+        """For who looks again and again: one page that can't be had does not cost the others."""
+        return self.stream(where, prefetch, skips=True)
 
     async def _retry(self, task_id: str, gate: Gate) -> Reply[None]:
         """Send a retry, and let waits know that the old failure may show for a while."""

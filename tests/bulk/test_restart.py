@@ -125,8 +125,6 @@ async def test_one_that_never_comes_back_leaves_each_target_its_outcome(tmp_path
     assert not {o.task_id for o in report.outcomes if o.result is Result.NOT_SENT} & arrived
 
 
-# The simulator's own: a connection that it takes while it stops outlives it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("times", [1, 4])
 async def test_stopped_and_started_again_with_its_memory_what_the_report_says_is_so(times):
     with SddcManagerSimulator(**OPTIONS).in_thread() as sddc:

@@ -291,8 +291,6 @@ class Operators(RuleBasedStateMachine):
             assert left == set()
 
 
-# The simulator's own: a connection that it takes while it stops outlives it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_no_order_of_events_retries_a_task_twice(monkeypatch):
     monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.004)
     run_state_machine_as_test(

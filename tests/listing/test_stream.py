@@ -26,6 +26,7 @@ class Fetcher(Spawner):
         self.in_flight = self.most_in_flight = self.finished = 0
         self.hold: asyncio.Event | None = None
         self.fail_on: int | None = None
+        self.rotten: dict[str, Exception] = {}  # raised for pages that hold the record
         self.numbers: list[int | None] = []
 
     async def __call__(self, request):
@@ -37,16 +38,20 @@ class Fetcher(Spawner):
                 await asyncio.sleep(0)
             if self.hold is not None:
                 await self.hold.wait()
+            page = self.server.page(request)
+            if found := self.rotten.keys() & {task.id for task in page.elements}:
+                raise self.rotten[found.pop()]
             if self.fail_on == request.number and request.number is not None:
                 raise ServerError("list of tasks refused", status=500)
             self.finished += 1
-            return self.server.page(request)
+            return page
         finally:
             self.in_flight -= 1
 
-    def stream(self, where=None, *, page_size=100, prefetch=4, strict=False):
+    def stream(self, where=None, *, page_size=100, prefetch=4, strict=False, skips=False):
+        where = where or TaskFilter()
         return TaskStream(
-            self, self.spawn, where or TaskFilter(), page_size=page_size, prefetch=prefetch, strict=strict
+            self, self.spawn, where, page_size=page_size, prefetch=prefetch, strict=strict, skips=skips
         )
 
 
@@ -195,6 +200,26 @@ async def test_an_abandoned_stream_whose_pages_fail_says_nothing(caplog):
     assert not caplog.records
 
 
+async def test_a_session_that_closes_while_a_page_arrives_is_told_by_the_next_read_alone(caplog):
+    pages = fetcher(1000)
+
+    def closed(coroutine):
+        coroutine.close()
+        raise UsageError("the session was closed")
+
+    stream = pages.stream(prefetch=2)
+    await anext(stream)
+    pages.hold = asyncio.Event()
+    stream._spawn = closed
+    pages.hold.set()
+    while pages.running:
+        await asyncio.sleep(0)
+    assert caplog.text == ""
+    with pytest.raises(UsageError, match="closed"):
+        async for _ in stream:
+            pass
+
+
 async def test_athrow_ends_and_raises():
     pages = fetcher(1000)
     stream = pages.stream()
@@ -277,3 +302,73 @@ async def test_the_filter_is_checked_again_here():
 def test_a_filter_that_cannot_be_meant_is_refused():
     with pytest.raises(UsageError, match="is no status"):
         TaskFilter(status="Faild")
+
+
+BROKEN = ServerError("the database holds a rotten record", status=500)
+
+
+@pytest.mark.parametrize("prefetch", [1, 2, 8])
+@pytest.mark.parametrize("number", [2, 5, 9, 10])
+async def test_a_stream_that_skips_does_without_a_page_that_cannot_be_had(number, prefetch):
+    pages = fetcher(1000)
+    pages.rotten[f"old-{number * 100 - 50}"] = BROKEN
+    stream = pages.stream(prefetch=prefetch, skips=True)
+    ids = [task.id async for task in stream]
+    gone = range(number * 100 - 100, number * 100)
+    assert ids == [f"old-{i}" for i in range(1000) if i not in gone]
+    assert (stream.skipped, stream.complete) == ([BROKEN], False)
+    assert stream.requests == 10
+    await asyncio.sleep(0)
+    assert not pages.running
+
+
+@pytest.mark.parametrize("rotten", [{120}, {199}, {200}, {250, 420, 899}, {150, 250}, {888, 999}])
+@pytest.mark.parametrize("tasks", [150, 250, 300, 1000])
+async def test_a_stream_that_skips_reads_each_other_page(rotten, tasks):
+    pages = fetcher(tasks)
+    pages.rotten = {f"old-{i}": DecodeError("odd", not_json=True) for i in rotten}
+    stream = pages.stream(prefetch=2, skips=True)
+    ids = [task.id async for task in stream]
+    missing = {f"old-{i}" for i in range(tasks) if any(i // 100 == each // 100 for each in rotten)}
+    assert set(ids) | missing == {f"old-{i}" for i in range(tasks)}
+    assert len(ids) == len(set(ids))
+    assert stream.complete == (not stream.skipped) == (min(rotten) >= tasks)
+
+
+async def test_a_listing_whose_second_look_fails_is_not_proven_and_loses_nothing():
+    pages = fetcher(1000)
+    stream = pages.stream(prefetch=2, skips=True)
+    ids = []
+    async for task in stream:
+        ids.append(task.id)
+        if len(ids) == 750:
+            pages.rotten = {"old-0": BROKEN}
+    assert len(ids) == len(set(ids)) == 1000
+    assert (stream.skipped, stream.complete) == ([BROKEN], False)
+
+
+@pytest.mark.parametrize(
+    "rotten",
+    [
+        {"old-50": BROKEN},
+        {"old-350": BROKEN, "old-450": BROKEN, "old-550": BROKEN},
+        {"old-350": ServerError("a proxy answers", status=502)},
+    ],
+    ids=["the first page", "three in a row", "an outage"],
+)
+async def test_what_says_that_nothing_is_to_be_had_ends_a_stream_that_skips(rotten):
+    pages = fetcher(1000)
+    pages.rotten = rotten
+    with pytest.raises(ServerError):
+        async for _ in pages.stream(skips=True):
+            pass
+    await asyncio.sleep(0)
+    assert not pages.running
+
+
+async def test_a_page_that_cannot_be_had_ends_a_stream_of_users():
+    pages = fetcher(1000)
+    pages.rotten = {"old-350": BROKEN}
+    with pytest.raises(ServerError, match="rotten"):
+        async for _ in pages.stream():
+            pass

@@ -6,8 +6,9 @@ from random import Random
 
 import attrs
 
+from vcf_tasks_async.grid import PageRequest
 from vcf_tasks_async.models import PageMetadata, Task, TaskPage
-from vcf_tasks_async.paging import Listing, PageRequest
+from vcf_tasks_async.paging import Listing
 
 
 @attrs.define

@@ -2,10 +2,13 @@
 
 import ast
 import asyncio
+import contextlib
 import doctest
+import gc
 import importlib
 import json
 import pkgutil
+import socket
 import subprocess
 import sys
 import threading
@@ -54,7 +57,9 @@ def test_in_thread_serves_plain_code_and_ends_its_thread() -> None:
 
 
 def test_controls_are_safe_from_another_thread_while_requests_are_served() -> None:
-    with SddcManagerSimulator(tasks=300, running=0.5, speed=5000.0).in_thread() as sddc:
+    # Simulated hours pass: the token outlives them.
+    options = {"running": 0.5, "speed": 5000.0, "access_token_ttl": 1e9}
+    with SddcManagerSimulator(300, **options).in_thread() as sddc:
         token = token_of(sddc)
         seen: list[int] = []
         readers = [
@@ -73,6 +78,29 @@ def test_controls_are_safe_from_another_thread_while_requests_are_served() -> No
         assert seen == [200] * 45
         times = [change.at for change in sddc.history]
         assert times == sorted(times)
+
+
+async def test_connections_that_come_while_it_stops_are_not_left_behind() -> None:
+    over = asyncio.Event()
+
+    async def knock(port: int) -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    for _ in range(4):
+        over.clear()
+        with SddcManagerSimulator(tasks=3).in_thread() as sddc:
+            port = int(sddc.url.rpartition(":")[2])
+            knocking = [asyncio.create_task(knock(port)) for _ in range(8)]
+            for _ in range(5):
+                await asyncio.sleep(0.01)
+                await sddc.stop()
+                await sddc.start()
+        over.set()
+        await asyncio.gather(*knocking)
+    gc.collect()
 
 
 def test_a_restart_from_plain_code_keeps_the_port() -> None:

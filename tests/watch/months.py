@@ -45,7 +45,7 @@ class Gate:
         return get
 
     def listing(self, wiring):
-        return lambda where, prefetch: GatedReading(self, wiring.stream(where, prefetch))
+        return lambda where, prefetch: GatedReading(self, wiring._listing(where, prefetch))
 
 
 class GatedReading:
@@ -64,9 +64,8 @@ class GatedReading:
     async def __anext__(self):
         return self.gate.saw(await self.gate.through(anext(self.stream)))
 
-    @property
-    def total(self):
-        return self.stream.total
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 def simulator(tasks, **options):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import pickle
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vcf_tasks_async import EventKind, Progress, Stage, SubTask, Task, TaskEvent
-from vcf_tasks_async.events import Mark, changes, from_cursor, to_cursor, told_up_to
+from vcf_tasks_async.cursor import Told, from_cursor
+from vcf_tasks_async.events import Mark, changes, told_up_to
 
 # Distinct statuses, so that no two of them are spellings of one.
 STATUSES = st.sampled_from(["PENDING", "IN_PROGRESS", "SUCCESSFUL", "FAILED", "Odd", "Odder", "", None])
@@ -74,7 +76,7 @@ def test_half_told_changes_are_neither_lost_nor_repeated(before, after, count):
 
 @given(st.dictionaries(st.text(max_size=5), TASKS.map(Mark.of), max_size=5))
 def test_a_cursor_holds_what_it_was_made_of(marks):
-    cursor = to_cursor(marks)
+    cursor = Told(marks).cursor()
     assert from_cursor(json.loads(json.dumps(cursor))) == marks == from_cursor(json.dumps(cursor))
 
 
@@ -103,3 +105,34 @@ def test_progress_counts_subtasks_and_names_the_one_that_matters(status, steps, 
 def test_an_event_pickles():
     event = TaskEvent(EventKind.ENDED, Task(id="a", raw_status="Failed"), "a", after="Failed")
     assert pickle.loads(pickle.dumps(event)) == event
+
+
+def test_a_cursor_that_is_kept_up_says_what_a_new_one_would():
+    rng = Random(7)
+    told = Told()
+    for step in range(2000):
+        task_id = f"t{rng.randrange(30)}"
+        if rng.random() < 0.4:
+            told.forget(task_id)
+        else:
+            told[task_id] = Mark(
+                f"s{rng.randrange(50)}", steps=("a",) * rng.randrange(4), nested=((0, 1, 2),)
+            )
+        # Asked for often, seldom, and not at all for long.
+        if rng.random() < (0.5, 0.01)[step // 500 % 2]:
+            other = f"t{rng.randrange(30)}"
+            instead = rng.choice([None, {other: None}, {other: Mark("x")}])
+            expected = {k: v for k, v in {**told, **(instead or {})}.items() if v is not None}
+            assert from_cursor(json.loads(json.dumps(told.cursor(instead)))) == expected
+            assert from_cursor(told.cursor()) == told
+
+
+def test_a_cursor_after_each_event_packs_each_task_once(monkeypatch):
+    packed = []
+    pack = Told._pack
+    monkeypatch.setattr(Told, "_pack", lambda self, mark: packed.append(mark) or pack(self, mark))
+    told = Told()
+    for number in range(1000):
+        told[f"t{number}"] = Mark("In Progress", run=number)
+        assert len(told.cursor()["tasks"]) == number + 1
+    assert len(packed) == 1000

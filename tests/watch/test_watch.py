@@ -16,6 +16,7 @@ from vcf_tasks_async import (
     DecodeError,
     EventKind,
     NotSentError,
+    Polling,
     Stage,
     Status,
     SubTask,
@@ -173,6 +174,67 @@ async def test_what_leaves_the_servers_own_filter_is_asked_for_by_itself():
     gets = len(site.world.gets)
     await site.clock.advance(100)
     assert len(site.world.gets) == gets
+    await log.close()
+
+
+async def test_a_mass_purge_is_told_by_two_whole_listings_without_a_look_at_each():
+    site = Site()
+    for i in range(5100):
+        site.world.put(f"t{i}", "Successful")
+    log = Log(site.watch())
+    await site.clock.advance(100)
+    while len(log.events) < 5100:
+        await asyncio.sleep(0)
+    log.told()
+    pages = site.world.pages
+    for i in range(5000):
+        del site.world.tasks[f"t{i}"]
+    await site.clock.advance(20)
+    # The reader lets others have their turn.
+    while len(log.events) < 5000:
+        await asyncio.sleep(0)
+    assert sorted(log.told()) == sorted(f"GONE t{i} Successful > None" for i in range(5000))
+    # The first reading was of 51 pages; two of what is left showed it.
+    assert (site.world.gets, site.world.pages - pages) == ([], 4)
+    await site.clock.advance(100)
+    assert log.told() == []
+    await log.close()
+
+
+async def test_one_whole_listing_proves_no_purge_and_neither_do_two_in_a_moment():
+    site = Site()
+    for name in "abc":
+        site.world.put(name, "Successful")
+    log = Log(site.watch(polling=Polling(initial=1.0, maximum=1.0, jitter=0.0)))
+    await site.clock.advance(0.5)
+    log.told()
+    away = site.world.tasks.pop("b")
+    await site.clock.advance(5)
+    site.world.tasks["b"] = away
+    await site.clock.advance(1)
+    del site.world.tasks["b"]
+    await site.clock.advance(5)
+    assert log.told() == []
+    await site.clock.advance(2)
+    assert log.told() == ["GONE b Successful > None"]
+    await log.close()
+
+
+async def test_what_is_missing_in_a_listing_that_is_not_whole_is_looked_at_by_itself():
+    site = Site()
+    site.world.whole = False
+    for i in range(300):
+        site.world.put(f"t{i}", "Successful")
+    log = Log(site.watch())
+    await site.clock.advance(10)
+    log.told()
+    for i in range(200):
+        del site.world.tasks[f"t{i}"]
+    await site.clock.advance(10)
+    assert (len(site.world.gets), log.told()) == (64, [])
+    await site.clock.advance(100)
+    assert sorted(log.told()) == sorted(f"GONE t{i} Successful > None" for i in range(200))
+    assert len(site.world.gets) == 400
     await log.close()
 
 

@@ -84,6 +84,7 @@ class World:
         self.pages = 0
         self.error = None  # raised by every look while it is there
         self.errors = {}  # raised by looks at one task
+        self.whole = True  # whether listings are proven whole
         self.turns = 2
         self.hold = None
         self.running = set()
@@ -140,6 +141,8 @@ class WorldReading:
         self.world = world
         self.where = where
         self.total = None
+        self.complete = False
+        self.skipped = []
         self.place = 0
         self.tasks = []
 
@@ -164,6 +167,7 @@ class WorldReading:
                 ]
             self.total = len(self.tasks)
         if self.place >= len(self.tasks):
+            self.complete = self.world.whole and not self.world.errors
             raise StopAsyncIteration
         self.place += 1
         # What came is as it is now, not as it was when the listing began.

@@ -33,6 +33,7 @@ class Fault:
     cut: int | float | None = None
     drip: float | None = None
     drip_bytes: int = 1024
+    query: Mapping[str, str] = field(default_factory=dict)
     hits: int = 0
 
     @property
@@ -92,6 +93,7 @@ class FaultPlan:
         *,
         method: str | None = None,
         path: str | None = None,
+        query: Mapping[str, str] | None = None,
         times: int | None = 1,
         skip: int = 0,
         status: int | None = None,
@@ -112,6 +114,7 @@ class FaultPlan:
         Args:
             method: which method; None is any.
             path: a regular expression for the whole path; None is any.
+            query: parameters that must be there with these values: `{"pageNumber": "3"}`.
             times: how often; None is for ever.
             skip: how many matching requests pass first.
             status: answer this instead, with an error body and without doing what was asked.
@@ -137,6 +140,7 @@ class FaultPlan:
         fault = Fault(
             method=method.upper() if method else None,
             path=re.compile(path) if path is not None else None,
+            query=dict(query or {}),
             times=times,
             skip=skip,
             status=status,
@@ -164,12 +168,14 @@ class FaultPlan:
         """Take all faults back."""
         self._faults.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, query: Mapping[str, str]) -> Fault | None:
         """The fault that befalls this request, if one does; counts it."""
         for fault in self._faults:
             if fault.spent or (fault.method is not None and fault.method != method):
                 continue
             if fault.path is not None and not fault.path.fullmatch(path):
+                continue
+            if not fault.query.items() <= query.items():
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

@@ -24,6 +24,8 @@ __all__ = ["SimulatorServer"]
 
 #: Real seconds that requests in flight get when the server stops: it dies, it does not drain.
 _SHUTDOWN_S = 0.01
+#: Turns of the loop from `accept` to the task that makes the transport, and to `connection_made`.
+_TURNS_OF_ACCEPTING = 3
 
 Latency = float | Callable[[RecordedRequest], float]
 
@@ -59,33 +61,38 @@ class SimulatorServer:
         self._connections = 0
         self._handling: set[asyncio.Task[object]] = set()
         self._server: _CountingServer | None = None
-        self._runner: web.ServerRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     @property
     def running(self) -> bool:
         """Whether it listens."""
-        return self._runner is not None
+        return self._listener is not None
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
-        self._server = server = _CountingServer(self._handle, self._next_connection)
-        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
-        await runner.setup()
-        try:
-            # A client that opens hundreds of connections at once must not meet a full backlog.
-            await web.TCPSite(runner, self.host, self.port, ssl_context=self._context, backlog=1024).start()
-        except BaseException:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        server = _CountingServer(self._handle, self._next_connection)
+        # A client that opens hundreds of connections at once must not meet a full backlog.
+        self._listener = await asyncio.get_running_loop().create_server(
+            server, self.host, self.port, ssl=self._context, backlog=1024
+        )
+        self._server = server
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening and drop every connection, with or without a request in flight."""
-        runner, self._runner = self._runner, None
-        if runner is None:
+        listener, self._listener = self._listener, None
+        server = self._server
+        if listener is None or server is None:
             return
-        for protocol in self._server.connections if self._server else []:
+        # asyncio leaks what it has accepted and not yet made into a transport when its server closes (the
+        # transport finds no server to attach to): accept no more, and have those made first.
+        for sock in listener.sockets:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+        for _ in range(_TURNS_OF_ACCEPTING):
+            await asyncio.sleep(0)
+        server.stopped = True
+        listener.close()
+        for protocol in server.connections:
             if protocol.transport is not None:
                 protocol.transport.abort()
         # What a fault still holds up is not waited for, and not left behind either.
@@ -94,7 +101,7 @@ class SimulatorServer:
             task.cancel()
         if handling:
             await asyncio.wait(handling)
-        await runner.cleanup()
+        await server.shutdown(_SHUTDOWN_S)
 
     def _next_connection(self) -> int:
         self._connections += 1
@@ -137,7 +144,7 @@ class SimulatorServer:
         if latency:
             await asyncio.sleep(latency)
         with self._lock:
-            fault = self._faults.take(record.method, record.path)
+            fault = self._faults.take(record.method, record.path, record.query)
         if fault is None:
             answer = self._decided(request, record)
             record.status = answer.status
@@ -195,12 +202,17 @@ class _CountingServer(web.Server):
 
     def __init__(self, handler: Callable[[web.BaseRequest], object], number: Callable[[], int]) -> None:
         super().__init__(handler, access_log=None)  # type: ignore[arg-type]  # its alias is not public
+        #: Whose TLS handshake ends only now comes too late: it is dropped.
+        self.stopped = False
         self._number = number
         self._numbers: dict[RequestHandler, int] = {}
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         self._numbers[handler] = self._number()
         super().connection_made(handler, transport)
+        if self.stopped:
+            # Not at once: the handler's own task is about to begin and wants to find it open.
+            asyncio.get_running_loop().call_soon(transport.abort)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         self._numbers.pop(handler, None)
