@@ -30,7 +30,7 @@ def _ours_read() -> Callable[[bytes], object]:
 
 
 def _openapi() -> Callable[[bytes], object]:
-    from benchmarks.peers.openapi_models import PageOfTask  # noqa: PLC0415 - as above
+    from benchmarks.peers.generated.models.page_of_task import PageOfTask  # noqa: PLC0415 - as above
 
     return lambda body: PageOfTask.from_dict(json.loads(body))
 

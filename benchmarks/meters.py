@@ -86,7 +86,7 @@ class _Ticker:
             self._held = max(self._held, time.thread_time() - spent)
 
     def stop(self) -> dict[str, float]:
-        """Longest lateness; and the most CPU time between two beats, which other processes have no part in."""
+        """Longest lateness, and the most CPU time between two beats: in that, others have no part."""
         if not hasattr(self, "_task"):
             return {}
         self._task.cancel()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def run_case(case: Case, runs: int, say: Callable[[str], None] = lambda _: None)
 def _why_not(trial: Trial) -> str | None:
     if absent := missing(trial.needs):
         return f"{', '.join(absent)} not installed: pip install -e '.[bench]'"
-    if trial.work.get("peer") == "ours-collect":
+    if (trial.work or {}).get("peer") == "ours-collect":
         from vcf_tasks_async import TaskSession  # noqa: PLC0415 - only here
 
         if not hasattr(TaskSession, "collect"):
@@ -84,10 +85,16 @@ def _why_not(trial: Trial) -> str | None:
     return None
 
 
+def _children_cpu() -> float:
+    """CPU seconds of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _run_once(trial: Trial, site: Site | None) -> dict[str, float]:
     if site is not None:
         read_meter(site)
-    started = time.perf_counter()
+    started, spent = time.perf_counter(), _children_cpu()
     process = subprocess.Popen(
         trial.arguments(site), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -99,7 +106,7 @@ def _run_once(trial: Trial, site: Site | None) -> dict[str, float]:
     if process.returncode:
         raise RuntimeError(f"{trial.title} failed:\n{trouble}")
     if trial.command and not trial.tells:
-        return {"wall_s": wall}
+        return {"wall_s": wall, "cpu_s": _children_cpu() - spent}
     found: dict[str, float] = json.loads(told.splitlines()[-1])
     if site is not None:
         found |= {name: float(value) for name, value in read_meter(site).items()}

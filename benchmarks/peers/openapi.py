@@ -1,11 +1,14 @@
-"""A typed client in the manner of openapi-python-client: httpx, and models made by `from_dict`."""
+"""openapi-python-client's output in use: httpx, and models made by the generated `from_dict`.
+
+The models are its own (`generated`); the call itself is what its `get_tasks.asyncio` does.
+"""
 
 from __future__ import annotations
 
 from benchmarks.meters import Meter
 from benchmarks.peers import Job
+from benchmarks.peers.generated.models.page_of_task import PageOfTask
 from benchmarks.peers.httpx_dicts import client
-from benchmarks.peers.openapi_models import PageOfTask
 
 
 async def listing(job: Job, meter: Meter) -> None:
