@@ -9,7 +9,7 @@ from benchmarks.peers import LISTING
 from benchmarks.stats import Results
 
 _SHOWN = ("ours", "gather", "httpx", "sequential", "openapi", "vcf-sdk", "msgspec")
-_WIDTH, _NAMES, _BAR, _STEP, _HEAD = 760, 250, 16, 25, 44
+_WIDTH, _NAMES, _BAR, _STEP, _HEAD = 780, 285, 16, 25, 44
 _RIGHT = 130
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -47,7 +47,7 @@ def svg(results: Results) -> str:
     parts: list[str] = []
     top = 0
     for head, bars in panels:
-        parts += _panel(head, bars, top)
+        parts += _panel(head[:1].upper() + head[1:], bars, top)
         top += _HEAD + _STEP * len(bars) + 14
     return "\n".join(
         [
@@ -72,7 +72,8 @@ def _bars(results: Results, case: str, measure: str) -> list[Bar]:
         seconds = f"{found.median:.2f} s"
         words = seconds if label == "ours" else f"{seconds}, ×{times.median:.3g}"
         bars.append(Bar(peer.title, found.median, kind, words))
-    return bars
+    # Ours, then the peers from fast to slow, then the floors.
+    return sorted(bars, key=lambda bar: (["ours", "peer", "floor"].index(bar.kind), bar.seconds))
 
 
 def _panel(head: str, bars: list[Bar], top: int) -> list[str]:

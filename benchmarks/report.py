@@ -147,6 +147,9 @@ def _case(results: Results, name: str) -> str:
         for label, trial in case["trials"].items()
     ]
     notes = [f"not measured: {label} ({why})" for label, why in case["skipped"].items()]
+    if "load" in case:
+        # One is the measured client's and its server's own.
+        notes.append("load average {:.1f} before, {:.1f} after".format(*case["load"]))
     return "\n".join([f"### {name}: {case['title']}", "", _markdown(["", *names], rows), *_after(notes)])
 
 

@@ -45,12 +45,14 @@ def run_case(case: Case, runs: int, say: Callable[[str], None] = lambda _: None)
     """Run all trials *runs* times, in turns.
 
     Returns:
-        ``{"title", "reference", "trials": {label: {"title", "measures": {name: [values]}}}, "skipped"}``;
-        the values of all trials stand in the order of the rounds.
+        ``{"title", "reference", "load", "trials": {label: {"title", "measures": {name: [values]}}},
+        "skipped"}``; the values of all trials stand in the order of the rounds, and *load* is the machine's
+        load average before and after.
     """
     skipped = {label: why for label, trial in case.trials.items() if (why := _why_not(trial))}
     trials = {label: trial for label, trial in case.trials.items() if label not in skipped}
     measures: dict[str, dict[str, list[float]]] = {label: {} for label in trials}
+    load = [os.getloadavg()[0]]
     with ExitStack() as stack:
         sites: dict[Any, Site] = {}
         for trial in trials.values():
@@ -67,6 +69,7 @@ def run_case(case: Case, runs: int, say: Callable[[str], None] = lambda _: None)
     return {
         "title": case.title,
         "reference": case.reference,
+        "load": [*load, os.getloadavg()[0]],
         "trials": {
             label: {"title": trial.title, "measures": measures[label]} for label, trial in trials.items()
         },

@@ -174,6 +174,9 @@ def test_the_picture_is_svg_with_a_bar_for_each_client_in_proportion():
     words = [text.text for text in root.iter(f"{SVG}text")]
     assert {"vcf_tasks_async", "10.00 s, ×20"} <= set(words)
     _, _, width, height = map(float, root.get("viewBox", "").split())
+    for name in root.iter(f"{SVG}text"):
+        # A name that ends at its bar must not begin before the picture does: 7 px is a wide letter.
+        assert name.get("text-anchor") != "end" or 7 * len(name.text or "") <= float(name.get("x", "0"))
     for shape in (*root.iter(f"{SVG}rect"), *root.iter(f"{SVG}text")):
         assert 0 <= float(shape.get("x", "-1")) + float(shape.get("width", "0")) <= width
         assert 0 <= float(shape.get("y", "-1")) <= height
