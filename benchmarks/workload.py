@@ -23,11 +23,9 @@ _ID, _CREATED = "the id comes here", "the creation time comes here"
 
 
 def raw_tasks(count: int) -> list[dict[str, Any]]:
-    """The first *count* generated tasks, newest first, as plain JSON values."""
+    """The first *count* generated tasks (or all distinct ones), as plain JSON values."""
     generator = TaskGenerator(7, now=_NOW, release="9.0")
-    made = [made.raw for made in generator.make(min(count, DISTINCT), _SHARES)]
-    made.reverse()
-    return made
+    return [made.raw for made in generator.make(min(count, DISTINCT), _SHARES)]
 
 
 def body_of(document: object) -> bytes:
