@@ -9,6 +9,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -108,7 +109,7 @@ def memory(line: str) -> int:
 def page_loads_ms(page: bytes) -> float:
     """What one `orjson.loads` of *page* takes here and now: the yardstick of the event loop's stall."""
     try:
-        from orjson import loads  # noqa: PLC0415 - an extra
+        loads: Any = import_module("orjson").loads
     except ImportError:
         loads = json.loads
     times = []

@@ -27,7 +27,7 @@ _PATIENCE = 600
 
 def made_with() -> dict[str, Any]:
     """What the results were made with: without it they can't be compared."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in _NAMED:
         try:
             versions[name] = version(name)

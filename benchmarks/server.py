@@ -203,6 +203,7 @@ class _MeterReading(asyncio.Protocol):
         self._meter = meter
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
