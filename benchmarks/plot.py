@@ -70,7 +70,8 @@ def _bars(results: Results, case: str, measure: str) -> list[Bar]:
         peer = LISTING[label]
         kind = "ours" if label == "ours" else "floor" if peer.is_floor else "peer"
         seconds = f"{found.median:.2f} s"
-        words = seconds if label == "ours" else f"{seconds}, ×{times.median:.3g}"
+        factor = f"{times.median:.0f}" if times.median >= 10 else f"{times.median:.2g}"
+        words = seconds if label == "ours" else f"{seconds}, ×{factor}"
         bars.append(Bar(peer.title, found.median, kind, words))
     # Ours, then the peers from fast to slow, then the floors.
     return sorted(bars, key=lambda bar: (["ours", "peer", "floor"].index(bar.kind), bar.seconds))
