@@ -8,6 +8,7 @@ import statistics
 import pytest
 
 from benchmarks import cases, peers, workload
+from benchmarks.meters import Meter
 from benchmarks.running import run_case
 from benchmarks.server import Serving, serving
 
@@ -47,55 +48,41 @@ def test_each_case_names_peers_that_are_there():
             assert callable(peer.load())
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    """One round of listings and a bulk run, by clients that need no extra, in processes of their own."""
+def test_one_round_measures_times_requests_and_stalls_in_processes_of_their_own():
+    # One test for all of it: processes are what costs time here.
+    work = {"kind": "retries", "peer": "ours", "job": {"tasks": 20, "window": 4}}
     trials = {
-        **cases.listing("ours", TINY, window=4),
-        **cases.listing("ours-read", TINY, window=4, ticker=True),
-        **cases.listing("gather", TINY, window=4, trace=True),
-        **cases.listing("bytes", TINY, window=4),
-        "retries": cases.Trial(
-            "retries",
-            {"kind": "retries", "peer": "ours", "job": {"tasks": 20, "window": 4}},
-            TINY,
-        ),
+        **cases.listing("ours", TINY, window=4, ticker=True),
+        "retries": cases.Trial("retries", work, TINY),
         "nothing": cases.Trial("nothing", command=("-c", "pass")),
         "absent": cases.Trial("absent", {}, needs=("no_such_package",)),
     }
-    return run_case(cases.Case("tiny", trials, "bytes"), 1)
+    found = run_case(cases.Case("tiny", trials, "ours"), 1)
 
-
-def measures(tiny, label):
-    return {name: values[0] for name, values in tiny["trials"][label]["measures"].items()}
-
-
-def test_a_listing_is_timed_and_its_requests_counted(tiny):
-    found = measures(tiny, "ours")
-    # Two pages: the listing proves itself whole by one more with an overlap, as short ones do.
-    assert found["lists"] <= 4
-    assert found["highest"] <= 4
-    assert 0 < found["first_s"] <= found["wall_s"]
-    assert found["cpu_s"] > 0
-    assert measures(tiny, "bytes")["lists"] == 2
-
-
-def test_a_ticker_and_a_trace_add_their_measures(tiny):
-    assert {"lag_ms", "held_ms", "loads_ms"} <= measures(tiny, "ours-read").keys()
-    traced = measures(tiny, "gather")
-    assert 5 < traced["kept_kb"] < 30
-    assert "wall_s" not in traced
-
-
-def test_a_bulk_run_sends_each_target_once(tiny):
+    listing, retries, nothing = (
+        {name: values[0] for name, values in found["trials"][label]["measures"].items()}
+        for label in ("ours", "retries", "nothing")
+    )
+    assert found["skipped"] == {"absent": "no_such_package not installed: pip install -e '.[bench]'"}
+    # Two pages; a short listing proves itself whole by one more that overlaps with both.
+    assert 2 <= listing["lists"] <= 4
+    assert listing["highest"] <= 4
+    assert 0 < listing["first_s"] <= listing["wall_s"]
+    assert {"lag_ms", "held_ms", "loads_ms"} <= listing.keys()
     # And the one before the clock starts, which logs in.
-    assert measures(tiny, "retries")["writes"] == 20 + 1
-    assert measures(tiny, "retries")["highest"] <= 4
+    assert retries["writes"] == 20 + 1
+    assert retries["highest"] <= 4
+    assert nothing["cpu_s"] > 0
 
 
-def test_a_command_is_timed_and_what_is_not_installed_left_out(tiny):
-    assert measures(tiny, "nothing")["cpu_s"] > 0
-    assert tiny["skipped"] == {"absent": "no_such_package not installed: pip install -e '.[bench]'"}
+def test_a_meter_that_traces_tells_what_each_task_keeps_and_no_time():
+    meter = Meter(trace=True)
+    with meter:
+        for _ in range(100):
+            meter.got([bytes(4096)])
+    assert meter.count == 100
+    assert meter.found["kept_kb"] == pytest.approx(4.1, abs=0.4)
+    assert "wall_s" not in meter.found
 
 
 def test_a_run_that_fails_says_why():
