@@ -33,6 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="measure (what happens without a word, too)")
     run.add_argument("--quick", action="store_true", help="the cases that matter most, small: under a minute")
     run.add_argument("--case", action="append", metavar="NAME", help="this case only; may be given again")
+    run.add_argument(
+        "--only",
+        action="append",
+        metavar="CLIENT",
+        help="this client and the case's reference only; again, too",
+    )
     run.add_argument("--runs", type=int, help="runs of each (default 5, with --quick 3)")
     run.add_argument("--list", action="store_true", help="name the cases and end")
     run.add_argument("--json", type=Path, metavar="FILE", help="write the results, after each case")
@@ -61,9 +67,10 @@ def _run(options: argparse.Namespace) -> int:
     document: dict[str, Any] = {"made": made_with(), "cases": {}}
     runs = options.runs or (3 if options.quick else 5)
     for name in options.case or known:
-        _say(f"{name}: {known[name].title}")
+        case = known[name].only(options.only) if options.only else known[name]
+        _say(f"{name}: {case.title}")
         started = time.monotonic()
-        document["cases"][name] = run_case(known[name], runs, _say)
+        document["cases"][name] = run_case(case, runs, _say)
         for label, why in document["cases"][name]["skipped"].items():
             _say(f"  {label} left out: {why}")
         _say(f"  {time.monotonic() - started:.0f} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +60,15 @@ class Case(NamedTuple):
     trials: dict[str, Trial]
     reference: str
     runs: int = 1
+
+    def only(self, clients: Collection[str]) -> Case:
+        """The same with these clients alone (all their variants), and the reference."""
+        trials = {
+            label: trial
+            for label, trial in self.trials.items()
+            if label == self.reference or label.partition(" ")[0] in clients
+        }
+        return self._replace(trials=trials)
 
 
 def listing(

@@ -48,6 +48,12 @@ def test_each_case_names_peers_that_are_there():
             assert callable(peer.load())
 
 
+def test_a_case_can_be_cut_down_to_a_client_and_its_reference():
+    slow_pages = cases.cases()["slow-pages"]
+    assert list(slow_pages.only(["gather"]).trials) == ["ours", "gather slow"]
+    assert list(slow_pages.only(["ours"]).trials) == ["ours", "ours slow"]
+
+
 def test_one_round_measures_times_requests_and_stalls_in_processes_of_their_own():
     # One test for all of it: processes are what costs time here.
     work = {"kind": "retries", "peer": "ours", "job": {"tasks": 20, "window": 4}}
