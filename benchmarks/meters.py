@@ -8,7 +8,7 @@ import gc
 import json
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -47,11 +47,20 @@ class Meter:
 
     def got(self, tasks: Sequence[Any]) -> None:
         """So many tasks are in the reader's hands."""
-        if self._first is None and tasks:
-            self._first = time.perf_counter()
-        self.count += len(tasks)
+        self._count(tasks)
         if self._kept is not None:
             self._kept.extend(tasks)
+
+    def got_whole(self, tasks: Sized) -> None:
+        """A collection is in the reader's hands: it is kept as it is, since reading it may make it larger."""
+        self._count(tasks)
+        if self._kept is not None:
+            self._kept.append(tasks)
+
+    def _count(self, tasks: Sized) -> None:
+        if self._first is None and len(tasks):
+            self._first = time.perf_counter()
+        self.count += len(tasks)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -44,7 +44,7 @@ async def collect(job: Job, meter: Meter) -> None:
         # A name of a later release than the oldest that is measured.
         gather: Any = session.collect  # type: ignore[attr-defined]
         with meter:
-            meter.got(await gather())
+            meter.got_whole(await gather())
 
 
 async def retries(job: Job, meter: Meter) -> None:

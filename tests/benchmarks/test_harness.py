@@ -91,6 +91,21 @@ def test_a_meter_that_traces_tells_what_each_task_keeps_and_no_time():
     assert "wall_s" not in meter.found
 
 
+def test_a_collection_is_kept_and_not_read():
+    class Compact:
+        def __len__(self):
+            return 100
+
+        def __iter__(self):
+            raise AssertionError("read")
+
+    meter = Meter(keep=True)
+    with meter:
+        meter.got_whole(Compact())
+    assert meter.count == 100
+    assert 0 <= meter.found["first_s"] <= meter.found["wall_s"]
+
+
 def test_a_run_that_fails_says_why():
     wrong = cases.Trial("wrong", command=("-c", "raise SystemExit('this is why')"))
     with pytest.raises(RuntimeError, match="this is why"):
