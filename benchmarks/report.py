@@ -129,7 +129,13 @@ def reach(results: Results) -> str:
                 {True: "met", False: "**not met**", None: "not measured"}[met],
             ]
         )
-    return _markdown(["aim", "limit", "measured", "runs", ""], rows)
+    text = _markdown(["aim", "limit", "measured", "runs", ""], rows)
+    if results.busy:
+        loads = ", ".join(f"{name} {load:.0f}" for name, load in results.busy.items())
+        text += (
+            f"\n\n**The machine was busy, so wall times and stalls prove nothing** (load average: {loads})"
+        )
+    return text
 
 
 def everything(results: Results) -> str:

@@ -53,6 +53,13 @@ class Results:
         for document in documents:
             self.cases |= document["cases"]
 
+    @property
+    def busy(self) -> dict[str, float]:
+        """Cases measured while more processes wanted to run than there were CPUs: the load average of each."""
+        cpus = self.made.get("cpus") or 1
+        loads = {name: max(case.get("load", [0.0])) for name, case in self.cases.items()}
+        return {name: load for name, load in loads.items() if load > cpus}
+
     def values(self, case: str, label: str, measure: str) -> list[float] | None:
         """All runs, or None where it was not measured."""
         trial = self.cases.get(case, {}).get("trials", {}).get(label, {})

@@ -128,6 +128,15 @@ def test_start_up_is_judged_without_the_interpreter():
     assert (value, met) == (pytest.approx(1.2), False)
 
 
+def test_results_of_a_busy_machine_say_so():
+    found = document({"lag": {"ours": {"lag_ms": [11.0]}}, "listing-0": walls(ours=[1.0])})
+    found["made"]["cpus"] = 2
+    found["cases"]["lag"]["load"] = [1.9, 2.0]
+    assert "busy" not in report.reach(stats.Results(found))
+    found["cases"]["lag"]["load"] = [5.1, 1.0]
+    assert report.reach(stats.Results(found)).endswith("(load average: lag 5)")
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed():
     rows = report.reach(results({"a": walls(ours=[1.0])})).splitlines()[2:]
     assert len(rows) == len(reach.AIMS)
