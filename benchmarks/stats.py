@@ -55,7 +55,7 @@ class Results:
 
     @property
     def busy(self) -> dict[str, float]:
-        """Cases measured while more processes wanted to run than there were CPUs: the load average of each."""
+        """Cases during which more processes wanted to run than there were CPUs: the load average of each."""
         cpus = self.made.get("cpus") or 1
         loads = {name: max(case.get("load", [0.0])) for name, case in self.cases.items()}
         return {name: load for name, load in loads.items() if load > cpus}
