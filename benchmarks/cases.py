@@ -111,7 +111,7 @@ def cases(*, quick: bool = False) -> dict[str, Case]:
             "quick-listing": _listing_case(1_000, 50),
             "quick-bulk": _bulk_case(640, 64),
             "decoding": _decoding(30),
-            "startup": _startup(),
+            "startup": _startup(1),
         }
     return {
         **{f"listing-{ms}": _listing_case(10_000, ms) for ms in (0, 5, 50, 200)},
@@ -125,7 +125,7 @@ def cases(*, quick: bool = False) -> dict[str, Case]:
             "aiohttp",
         ),
         "decoding": _decoding(200),
-        "startup": _startup(),
+        "startup": _startup(3),
         **_scripts(),
     }
 
@@ -228,7 +228,7 @@ def _decoding(pages: int) -> Case:
     return Case("decoding alone, CPU for each task", trials, "orjson")
 
 
-def _startup() -> Case:
+def _startup(runs: int) -> Case:
     # All that peers/official.py needs for a login and a listing.
     sdk = (
         "import requests, vmware.sddc_manager.model_client, vmware.sddc_manager.v1_client,"
@@ -247,7 +247,7 @@ def _startup() -> Case:
             "vcf-sdk": _python("import vcf-sdk", sdk, needs=("vmware.sddc_manager",)),
         },
         "python",
-        runs=3,
+        runs=runs,
     )
 
 
