@@ -1,6 +1,6 @@
 """What watching costs: one shared poller against a poller for each task, from the simulator's own record.
 
-    python benchmarks/watching.py [--running 1000] [--tasks 2000] [--seconds 60]
+    python -m benchmarks.watching [--running 1000] [--tasks 2000] [--seconds 60] [--json]
 
 Real time, real HTTP. Each task by itself is a session's `get` in a loop at the very pace of a wait.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import resource
 import sys
 import time
@@ -83,6 +84,9 @@ async def main(args: argparse.Namespace) -> int:
             alone, alone_cpu, _ = await measured(sddc, each_by_itself(session, ids, polling), args.seconds)
             shared, shared_cpu, lag = await measured(sddc, together(session, ids, polling), args.seconds)
     ratio = alone / max(1, shared)
+    if args.json:
+        print(json.dumps({"alone": alone, "shared": shared, "held_ms": 1000 * lag}))
+        return 0
     print(f"{len(ids)} running of {args.tasks} tasks, {args.seconds:g} s each")
     print(f"each by itself  {alone:7} requests  {alone_cpu:6.1f} s CPU (with the simulator's)")
     print(f"one poller      {shared:7} requests  {shared_cpu:6.1f} s CPU (with the simulator's)")
@@ -98,4 +102,7 @@ if __name__ == "__main__":
     parser.add_argument("--running", type=int, default=1000)
     parser.add_argument("--tasks", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument(
+        "--json", action="store_true", help="the figures alone, as the case `watching` reads them"
+    )
     sys.exit(asyncio.run(main(parser.parse_args())))

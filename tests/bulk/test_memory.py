@@ -16,7 +16,7 @@ def measured(ids: int) -> dict[str, float]:
     return json.loads(ran.stdout)
 
 
-# `python benchmarks/bulk.py --memory` does a million.
+# `python -m benchmarks --case bulk-memory` does a million.
 def test_two_hundred_thousand_ids_take_less_than_20_mib_more_than_ten_thousand():
     many = measured(200_000)
     assert many["highest"] - many["at 10,000"] < 20 * MIB
