@@ -85,8 +85,11 @@ class Failure:
 
 
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-# What a proxy answers when it lost the server in mid-request: a write may have been applied.
-_AMBIGUOUS: Final = frozenset({408, 502, 503, 504})
+# What a proxy answers when it lost the server in mid-request: a write may have been applied. 499 is nginx's,
+# 520 to 530 Cloudflare's, 598 and 599 those of others.
+_AMBIGUOUS: Final = frozenset({408, 499, 502, 503, 504, *range(520, 528), 530, 598, 599})
+# From here on a status has no meaning at all.
+_MEANINGLESS: Final = 600
 
 
 def may_repeat(failure: Failure, *, safe: bool) -> bool:
@@ -120,7 +123,7 @@ def is_ambiguous(failure: Failure) -> bool:
         return True
     if failure.status == 503 and failure.retry_after is not None:
         return False
-    return failure.not_ready or failure.status in _AMBIGUOUS
+    return failure.not_ready or failure.status in _AMBIGUOUS or failure.status >= _MEANINGLESS
 
 
 def delay_before(attempt: int, failure: Failure, policy: Policy, *, rng: Random) -> float | None:

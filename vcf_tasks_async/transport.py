@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -106,13 +107,13 @@ class Transport:
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": _timeout(attempt_timeout),
+            # A lent session's own go on working; aiohttp has no public name for them.
+            "middlewares": (*getattr(http, "_middlewares", ()), _once),
         }
         if ssl is not None:
             self._options["ssl"] = ssl
         if proxy is not None:
             self._options["proxy"] = proxy
-        # A lent session's own middlewares go on working; aiohttp has no public name for them.
-        self._once = (*getattr(http, "_middlewares", ()), _once)
         self._clocks: set[asyncio.Timeout] = set()
         self._closing = False
 
@@ -165,8 +166,11 @@ class Transport:
             return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
         except aiohttp.ClientConnectorError as error:
             return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
+        except aiohttp.ClientResponseError:
+            return lost("the answer is no HTTP")
         except (aiohttp.ClientError, OSError) as error:
-            return lost(f"the connection broke: {type(error).__name__}")
+            how = str(error) if isinstance(error, _AnswerLostError) else type(error).__name__
+            return lost(f"the connection broke: {how}")
         except RuntimeError:
             # aiohttp refuses to send at all, or the loop does.
             pass
@@ -184,8 +188,6 @@ class Transport:
         if window < self._attempt_timeout:
             # Still less for the connection: what has none when time runs out was provably not sent.
             options = {**options, "timeout": _timeout(window)}
-        if not call.safe:
-            options = {**options, "middlewares": self._once}
         self._clocks.add(clock)
         try:
             async with self._http.request(
@@ -216,6 +218,8 @@ def _timeout(window: float) -> aiohttp.ClientTimeout:
 async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | Trouble:
     """The answer in *response*, read to its end."""
     status, headers = response.status, response.headers
+    if status < 200:
+        return lost("it switched to a protocol that nobody asked for")
     body = await _read_capped(response, BODY_CAP if status < 300 else ERROR_CAP)
     if status < 300:
         if body is None and call.safe:
@@ -247,7 +251,11 @@ _waiting: ContextVar[list[str]] = ContextVar("_waiting")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells the attempt when it has its connection: before that, nothing was sent."""
+    """Takes no kept connection on which the server has said something since, its end or an answer to nobody.
+
+    aiohttp would send over it, and take what lies there for the answer. It also tells the attempt when it
+    has its connection: before that, nothing was sent.
+    """
 
     async def connect(
         self,
@@ -255,9 +263,26 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        _waiting.get([]).clear()
-        return connection
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if _is_fresh(connection):
+                _waiting.get([]).clear()
+                return connection
+            connection.close()
+
+
+def _is_fresh(connection: Connection) -> bool:
+    """Whether nothing came over *connection* that no request was sent for."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close or transport.is_closing():
+        return False
+    sock = transport.get_extra_info("socket")
+    if sock is None or not hasattr(select, "poll"):
+        return True
+    # What has arrived since the loop last looked.
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 class _AnswerLostError(aiohttp.ClientError):
@@ -265,7 +290,11 @@ class _AnswerLostError(aiohttp.ClientError):
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a DELETE again by itself when a kept connection turns out dead."""
+    """Keep aiohttp from sending a GET or a DELETE again by itself when the connection turns out dead.
+
+    A DELETE must not go out twice, and a GET not without being counted: an outage would be met with twice
+    the requests that the budget allows.
+    """
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:

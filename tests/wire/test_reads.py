@@ -42,46 +42,6 @@ from vcf_tasks_async import (
     VcfTasksError,
 )
 
-PASSING = {
-    "reset": RESET,
-    "closed": CLOSE,
-    "truncated": TRUNCATED,
-    "no answer": HANG,
-    "garbage": GARBAGE,
-    "empty 200": Reply(200),
-    "204": Reply(204),
-    "HTML 200": html(200),
-    "NaN": Reply(200, b'{"id": NaN}'),
-    "not HTTP": Reply(raw=b"SSH-2.0-OpenSSH_9.6\r\n\r\n", then="close"),
-    "half a head": Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Le", then="close"),
-    "bad gzip": Reply(200, b"this is no gzip", {"Content-Encoding": "gzip"}),
-    "a head that is too large": Reply(
-        raw=b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", then="close"
-    ),
-    "a chunk of no length": Reply(
-        raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n", then="close"
-    ),
-    "HTML 404": html(404),
-    "empty 404": Reply(404),
-    "408": refusal(408),
-    "425": refusal(425),
-    "429": refusal(429),
-    "500": refusal(500),
-    "HTML 502": html(502),
-    "503": html(503),
-    "503 with Retry-After": html(503, headers={"Retry-After": "0"}),
-    "504": html(504),
-}
-
-
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-@pytest.mark.usefixtures("leaves_nothing")
-async def test_a_read_is_repeated_and_succeeds(server, session_with, fault):
-    server.script("GET", "/v1/tasks/a", fault, fault)
-    async with session_with() as session:
-        assert (await session.get("a")).id == "a"
-    assert server.count("GET") == 3
-
 
 @pytest.mark.parametrize("fault", ["refused", "reset", "close"])
 async def test_a_connection_that_fails_is_made_again(server, session_with, fault):
@@ -139,43 +99,8 @@ async def test_a_task_that_cannot_be_read_is_not_asked_for_until_the_deadline(se
 
 # --- what is said in the end ----------------------------------------------------------------------
 
-REFUSED = [
-    (refusal(400), BadRequest, 1),
-    (refusal(403), Forbidden, 1),
-    (refusal(404), TaskNotFound, 1),
-    (refusal(405), BadRequest, 1),
-    (refusal(409), TaskConflict, 1),
-    (refusal(418), BadRequest, 1),
-    (refusal(501), ServerError, 1),
-    (refusal(429), RateLimited, None),
-    (refusal(500), ServerError, None),
-    (html(503), ServerError, None),
-    (html(404), ServerError, None),
-]
 # Ends by its budget: a clock would cut the last attempt short at random.
 BRIEF = Policy(base=0.005, cap=0.02, deadline=8, attempt_timeout=4, budget=3)
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind", "attempts"), REFUSED, ids=[f"{r.status} {r.kind}" for r, _, _ in REFUSED]
-)
-async def test_each_refusal_has_its_class_and_is_repeated_only_where_it_may_pass(
-    server, session_with, reply, kind, attempts
-):
-    server.always("GET", "/v1/tasks/a", reply)
-    async with session_with(policy=BRIEF) as session:
-        with pytest.raises(VcfTasksError) as caught:
-            await session.get("a")
-    error = caught.value
-    assert type(error) is kind
-    assert (error.status, error.manager, error.method, error.path) == (
-        reply.status,
-        f"127.0.0.1:{server.port}",
-        "GET",
-        "/v1/tasks/a",
-    )
-    assert error.attempts == server.count("GET")
-    assert error.attempts == (attempts or 1 + BRIEF.budget)
 
 
 async def test_what_the_server_said_is_readable(server, session_with):
