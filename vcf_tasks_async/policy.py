@@ -62,6 +62,7 @@ class Fate(enum.Enum):
     NOT_SENT = "not sent"
     TLS = "TLS"
     LOST = "lost"
+    TLS_BROKEN = "sent, then TLS broke"
     ANSWERED = "answered"
 
 
@@ -98,7 +99,7 @@ def may_repeat(failure: Failure, *, safe: bool) -> bool:
     Args:
         safe: doing it twice does no harm: GET, and the token calls.
     """
-    if failure.fate is Fate.TLS or (not safe and is_ambiguous(failure)):
+    if failure.fate in (Fate.TLS, Fate.TLS_BROKEN) or (not safe and is_ambiguous(failure)):
         return False
     if failure.fate is Fate.NOT_SENT:
         return True
@@ -117,7 +118,7 @@ def is_ambiguous(failure: Failure) -> bool:
     500 is a plain refusal of SDDC Manager; 502, 504 and a bare 503 come from what stands in front.
     """
     if failure.fate is not Fate.ANSWERED:
-        return failure.fate is Fate.LOST
+        return failure.fate in (Fate.LOST, Fate.TLS_BROKEN)
     if failure.undecodable:
         # 200 with a page of HTML: something in between said so, not SDDC Manager.
         return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -154,23 +155,12 @@ class Transport:
                 return await _read(response, call)
         except asyncio.CancelledError as error:
             cancelled = error.args
-        except aiohttp.ConnectionTimeoutError:
-            return not_sent("no connection in time")
-        except TimeoutError:
-            if waiting:
+        except TimeoutError as error:
+            if waiting or isinstance(error, aiohttp.ConnectionTimeoutError):
                 return not_sent("no connection in time")
             return lost("the session was closed" if self._closing else "no answer in time")
-        except aiohttp.ServerFingerprintMismatch:
-            return not_sent("its certificate is not the pinned one", Fate.TLS)
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-            return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
-        except aiohttp.ClientConnectorError as error:
-            return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
-        except aiohttp.ClientResponseError:
-            return lost("the answer is no HTTP")
         except (aiohttp.ClientError, OSError) as error:
-            how = str(error) if isinstance(error, _AnswerLostError) else type(error).__name__
-            return lost(f"the connection broke: {how}")
+            return _trouble(error)
         except RuntimeError:
             # aiohttp refuses to send at all, or the loop does.
             pass
@@ -209,6 +199,36 @@ class Transport:
         if token is not None:
             headers["Authorization"] = f"Bearer {token.reveal()}"
         return headers
+
+
+def _trouble(error: aiohttp.ClientError | OSError) -> Trouble:
+    """How far the request came that failed with *error*."""
+    match error:
+        case aiohttp.ServerFingerprintMismatch():
+            return not_sent("its certificate is not the pinned one", Fate.TLS)
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
+        case aiohttp.ClientConnectorError():
+            return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
+        case aiohttp.ClientResponseError():
+            return lost("the answer is no HTTP")
+        case _AnswerLostError():
+            return error.trouble
+    if (tls := _broken_tls(error)) is not None:
+        return lost(f"TLS broke: {inert(str(tls), limit=200)}", Fate.TLS_BROKEN)
+    return lost(f"the connection broke: {type(error).__name__}")
+
+
+def _broken_tls(error: BaseException) -> ssl.SSLError | None:
+    """The TLS failure behind *error*; a connection that just ended is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) and not isinstance(
+            cause, ssl.SSLEOFError | ssl.SSLZeroReturnError
+        ):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _timeout(window: float) -> aiohttp.ClientTimeout:
@@ -288,6 +308,10 @@ def _is_fresh(connection: Connection) -> bool:
 class _AnswerLostError(aiohttp.ClientError):
     """The connection broke after the request went out."""
 
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.words)
+        self.trouble = trouble
+
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a GET or a DELETE again by itself when the connection turns out dead.
@@ -300,4 +324,4 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _AnswerLostError(type(error).__name__) from None
+        raise _AnswerLostError(_trouble(error)) from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import re
 import socket
 import ssl
@@ -71,6 +72,8 @@ class Reply:
     """Makes the whole answer of the body that is due anyway."""
     endless: float | None = None
     """Seconds between one `raw` and the next, for as long as somebody is there."""
+    beneath: bytes = b""
+    """What follows on the bare connection, beneath the TLS."""
     afterwards: bytes = b""
     """What follows a whole answer a moment later, unasked."""
 
@@ -118,7 +121,8 @@ class FaultServer:
     Attributes:
         requests: every request that arrived whole.
         raw: every byte received after any TLS.
-        connections: connections made so far.
+        connections: connections made so far, after their handshake.
+        hellos: handshakes begun.
         most_at_once: requests with a token that were being answered at the same moment, at most.
         accepts: whether an access token is good.
         on_connect: faults for the next connections, before anything is read: "close", "reset", "hang", or
@@ -127,10 +131,11 @@ class FaultServer:
         reads_bodies: whether a request's body is read before it is answered.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, scheme: str | None = None) -> None:
+        self._scheme = scheme or ("https" if tls else "http")
         self.requests: list[Seen] = []
         self.raw = bytearray()
-        self.connections = 0
+        self.connections = self.hellos = 0
         self.most_at_once = 0
         self.accepts: Callable[[str | None], bool] = lambda token: token is not None
         self.password = PASSWORD
@@ -148,6 +153,8 @@ class FaultServer:
         self.port = 0
 
     async def __aenter__(self) -> Self:
+        if self._tls:
+            self._tls.sni_callback = self._hello
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", self.port, ssl=self._tls, backlog=2048
         )
@@ -169,10 +176,10 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def script(self, method: str, path: str, *replies: Reply | Answering) -> None:
-        """Answer the next calls of *method* to *path* (a regular expression) so; then as usual again."""
+        """Answer the next calls of *method* to *path* (regular expressions) so; then as usual again."""
         self._scripts.append((method, re.compile(path), deque(replies)))
 
     def always(self, method: str, path: str, reply: Reply | Answering) -> None:
@@ -207,6 +214,9 @@ class FaultServer:
     @property
     def refreshes(self) -> int:
         return self.count("PATCH", "/v1/tokens/access-token/refresh")
+
+    def _hello(self, *_: object) -> None:
+        self.hellos += 1
 
     # --- the wire -----------------------------------------------------------------------------------
 
@@ -282,7 +292,7 @@ class FaultServer:
 
     def _reply(self, seen: Seen) -> Reply:
         for method, path, replies in self._scripts:
-            if replies and method == seen.method and path.fullmatch(seen.path):
+            if replies and re.fullmatch(method, seen.method) and path.fullmatch(seen.path):
                 reply = replies.popleft()
                 return reply(seen) if callable(reply) else reply
         return self.usual(seen)
@@ -332,6 +342,11 @@ class FaultServer:
         )
 
 
+def is_servers(task: asyncio.Task[Any]) -> bool:
+    """Whether a server's *task* it is, and none of the client's."""
+    return any(name in repr(task) for name in ("FaultServer", "StreamReader", "_accept_connection2"))
+
+
 async def _left(reader: asyncio.StreamReader, within: float, *, quiet: bool = True) -> bool:
     """Whether the client goes away in that many seconds; one that is *quiet* sends nothing meanwhile."""
     if not within:
@@ -363,6 +378,10 @@ async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, repl
                 raise ConnectionResetError
         if reply.endless is None:
             break
+    if reply.beneath:
+        os.write(writer.get_extra_info("socket").fileno(), reply.beneath)
+        await _left(reader, 3600)
+        raise ConnectionResetError
     if reply.afterwards:
         await asyncio.sleep(0.005)
         writer.write(reply.afterwards)

@@ -7,18 +7,13 @@ from typing import Any
 
 import pytest
 from cases import CALLS, LOST, READS, TABLE, End, Row
-from fault_server import CANARY, PASSWORD, FaultServer
+from fault_server import CANARY, PASSWORD, FaultServer, is_servers
 
 from vcf_tasks_async import PasswordAuth, Policy, Task, TaskPage, TaskSession, Unauthorized, VcfTasksError
 
 REPEATS = 2
 # Ends by its budget: a clock would cut the last attempt short at random.
 POLICY = Policy(base=0.001, cap=0.002, deadline=10, attempt_timeout=5, budget=REPEATS, grace=0.01)
-
-
-@pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.001)
 
 
 def session_with(server: FaultServer, policy: Policy = POLICY) -> TaskSession:
@@ -103,10 +98,6 @@ async def nothing_is_left(session: TaskSession, server: FaultServer) -> None:
     async with asyncio.timeout(2):
         while len(server.open) > 1:
             await asyncio.sleep(0.001)
-
-
-def is_servers(task: asyncio.Task[Any]) -> bool:
-    return "FaultServer" in repr(task) or "StreamReader" in repr(task)
 
 
 def check(call: str, result: object) -> None:

@@ -28,12 +28,6 @@ from vcf_tasks_async import (
 METHODS = {"retry": "PATCH", "cancel": "DELETE"}
 
 
-@pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first look at a task comes after half a second: too long for a table."""
-    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
-
-
 @pytest.fixture(params=METHODS)
 def action(request: pytest.FixtureRequest) -> str:
     return request.param
