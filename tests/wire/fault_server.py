@@ -8,6 +8,7 @@ short, dripping, or not at all with the connection closed, reset or hanging.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import os
@@ -16,7 +17,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -413,3 +414,18 @@ def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
         writer.transport.abort()
     else:
         writer.close()
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """A port that answers no connection attempt, as a firewall or a machine that is off does."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # Whoever comes while the queue is full is left without an answer.
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

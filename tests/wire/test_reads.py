@@ -268,11 +268,12 @@ async def test_queueing_counts_into_the_deadline(server, session_with):
         errors = await asyncio.gather(*(session.get("a") for _ in range(50)), return_exceptions=True)
         assert time.monotonic() - started < 0.5 + 0.2
         assert all(isinstance(error, TransportError) for error in errors)
-        queued = [error for error in errors if isinstance(error, DeadlineError)]
+        queued = [error for error in errors if "waited for its turn" in str(error)]
         # One or two may get the slot of those whose time is up, a moment before their own is.
         assert 44 <= len(queued) <= 48
         assert {error.attempts for error in queued} == {0}
         assert "while it waited for its turn" in str(queued[0])
+        assert {type(error) for error in queued} == {DeadlineError}
         assert isinstance(queued[0], TimeoutError)
         # No slot was lost to those that gave up.
         assert (await session.page()).elements
@@ -286,14 +287,6 @@ async def test_a_server_that_asks_to_wait_too_long_is_taken_at_its_word(server, 
             await session.get("a")
     assert caught.value.retry_after == 3600.0
     assert server.count("GET") == 1
-
-
-async def test_retry_after_is_waited_for(server, session_with):
-    server.script("GET", "/v1/tasks/a", refusal(429, headers={"Retry-After": "1"}))
-    started = time.monotonic()
-    async with session_with() as session:
-        await session.get("a")
-    assert 1.0 <= time.monotonic() - started < 1.5
 
 
 async def test_repeats_end_with_the_budget(server, session_with):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import time
-from collections.abc import Iterator
 
 import aiohttp
 import pytest
-from fault_server import CLOSE, HANG, RESET, FaultServer, Reply, doc, html, refusal, task
+from fault_server import CLOSE, HANG, RESET, FaultServer, Reply, black_hole, doc, html, refusal, task
 
 from vcf_tasks_async import (
     BearerAuth,
@@ -113,21 +110,6 @@ async def test_a_write_that_never_got_a_slot_was_never_sent(server, session_with
         await asyncio.wait([holder])
         assert holder.exception() is not None
     assert writes(server, action) == 0
-
-
-@contextlib.contextmanager
-def black_hole() -> Iterator[int]:
-    """A port that answers no connection attempt, as a firewall or a machine that is off does."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        # Whoever comes while the queue is full is left without an answer.
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("deadline", [0.3, 0.4, 0.5, 0.6])
