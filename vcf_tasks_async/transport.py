@@ -240,30 +240,32 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | T
     status, headers = response.status, response.headers
     if status < 200:
         return lost("it switched to a protocol that nobody asked for")
-    body = await _read_capped(response, BODY_CAP if status < 300 else ERROR_CAP)
     if status < 300:
-        if body is None and call.safe:
-            return too_large(status, BODY_CAP)
+        if (response.content_length or 0) <= BODY_CAP:
+            pieces, is_whole = await _read_capped(response, BODY_CAP)
+            if is_whole:
+                return Answer(status, b"".join(pieces))
         # Of a write the status tells enough.
-        return Answer(status, body or b"")
+        return too_large(status, BODY_CAP) if call.safe else Answer(status, b"")
+    # Of what is too long the beginning still tells a person something.
+    pieces, _ = await _read_capped(response, ERROR_CAP)
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    return refused(Answer(status, call.redacted(body or b""), retry_after, headers.get("Location")))
+    body = call.redacted(b"".join(pieces))
+    return refused(Answer(status, body, retry_after, headers.get("Location")))
 
 
-async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
-    """The decoded body, or None when it is larger than *cap* bytes."""
-    if (response.content_length or 0) > cap:
-        return None
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > cap:
-            return None
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> tuple[list[bytes], bool]:
+    """The decoded body in pieces, *cap* bytes of it at most, and whether that is all of it."""
+    pieces: list[bytes] = []
+    left = cap
+    async for piece in response.content.iter_any():
+        pieces.append(piece[:left])
+        left -= len(piece)
+        if left < 0:
+            return pieces, False
+    return pieces, True
 
 
 # What the attempt under way still waits for before anything can be sent; emptied by our own connector.

@@ -13,7 +13,6 @@ import pytest
 from fault_server import (
     CLOSE,
     GARBAGE,
-    HANG,
     RESET,
     TRUNCATED,
     Reply,
@@ -27,18 +26,14 @@ from fault_server import (
 from vcf_tasks_async import (
     BadRequest,
     BearerAuth,
-    DeadlineError,
     DecodeError,
     Forbidden,
     NotSentError,
     Policy,
-    RateLimited,
-    ServerError,
     Status,
     TaskConflict,
     TaskFilter,
     TaskNotFound,
-    TransportError,
     VcfTasksError,
 )
 
@@ -238,65 +233,6 @@ async def test_a_body_that_drips_for_ever_ends_with_the_attempt(server, session_
         assert (await session.get("a")).id == "a"
     assert time.monotonic() - started < 1
     assert server.count("GET") == 2
-
-
-# --- one deadline, one budget ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [HANG, RESET, html(503), refusal(429, headers={"Retry-After": "1"}), Reply(200, b"x" * 900, drip=0.05)],
-    ids=["hang", "reset", "503", "Retry-After", "drip"],
-)
-@pytest.mark.usefixtures("leaves_nothing")
-async def test_attempts_and_pauses_together_keep_the_deadline(server, session_with, reply):
-    server.always("GET", "/v1/tasks/a", reply)
-    async with session_with(policy=Policy(base=0.05, cap=0.2, deadline=0.4, attempt_timeout=0.15)) as session:
-        await session.page()
-        started = time.monotonic()
-        with pytest.raises((TransportError, ServerError, RateLimited)):
-            await session.get("a")
-        assert time.monotonic() - started < 0.4 + 0.2
-
-
-@pytest.mark.usefixtures("leaves_nothing")
-async def test_queueing_counts_into_the_deadline(server, session_with):
-    server.always("GET", "/v1/tasks/a", HANG)
-    async with session_with(policy=Policy(deadline=0.5, attempt_timeout=0.5), concurrency=2) as session:
-        await session.page()
-        started = time.monotonic()
-        errors = await asyncio.gather(*(session.get("a") for _ in range(50)), return_exceptions=True)
-        assert time.monotonic() - started < 0.5 + 0.2
-        assert all(isinstance(error, TransportError) for error in errors)
-        queued = [error for error in errors if "waited for its turn" in str(error)]
-        # One or two may get the slot of those whose time is up, a moment before their own is.
-        assert 44 <= len(queued) <= 48
-        assert {error.attempts for error in queued} == {0}
-        assert "while it waited for its turn" in str(queued[0])
-        assert {type(error) for error in queued} == {DeadlineError}
-        assert isinstance(queued[0], TimeoutError)
-        # No slot was lost to those that gave up.
-        assert (await session.page()).elements
-    assert server.count("GET", "/v1/tasks/a") <= 50 - len(queued)
-
-
-async def test_a_server_that_asks_to_wait_too_long_is_taken_at_its_word(server, session_with):
-    server.script("GET", "/v1/tasks/a", refusal(503, headers={"Retry-After": "3600"}))
-    async with session_with() as session:
-        with pytest.raises(ServerError) as caught:
-            await session.get("a")
-    assert caught.value.retry_after == 3600.0
-    assert server.count("GET") == 1
-
-
-async def test_repeats_end_with_the_budget(server, session_with):
-    server.always("GET", "/v1/tasks/.*", html(503))
-    policy = Policy(base=0.001, cap=0.002, deadline=10, budget=10)
-    async with session_with(policy=policy, concurrency=50) as session:
-        errors = await asyncio.gather(*(session.get("a") for _ in range(100)), return_exceptions=True)
-    assert {type(error) for error in errors} == {ServerError}
-    # 100 calls, 10 repeats in hand, and a tenth of a repeat for each call (login included).
-    assert 100 + 10 <= server.count("GET") <= 100 + 10 + 11
 
 
 # --- bounded --------------------------------------------------------------------------------------

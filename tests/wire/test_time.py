@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cases import CALLS, READS
-from fault_server import ACCESS, HANG, PASSWORD, FaultServer, Reply, black_hole, html, refusal
+from fault_server import ACCESS, HANG, PASSWORD, RESET, FaultServer, Reply, black_hole, html, refusal
 
 from vcf_tasks_async import (
     BearerAuth,
@@ -23,6 +23,7 @@ from vcf_tasks_async import (
     RateLimited,
     ServerError,
     TaskSession,
+    TransportError,
     VcfTasksError,
 )
 
@@ -159,6 +160,57 @@ async def test_a_login_that_is_dragged_out_is_over_at_the_callers_deadline(fault
                 assert isinstance(error, DeadlineError)
                 await is_closed(server, 1)
             assert server.count("PATCH") == 0
+
+    await best_of_three(run)
+
+
+# --- queueing, attempts and pauses together --------------------------------------------------------
+
+WEATHER = {
+    "hangs": HANG,
+    "resets": RESET,
+    "is not ready": html(503),
+    "puts off": refusal(429, headers={"Retry-After": "1"}),
+    "drips": Reply(200, b" " * 1000, drip=0.01),
+}
+
+
+@pytest.mark.parametrize("reply", WEATHER.values(), ids=WEATHER)
+@pytest.mark.usefixtures("leaves_nothing")
+async def test_attempts_and_pauses_together_keep_the_deadline(reply) -> None:
+    async def run(call: str) -> None:
+        make, method, path = CALLS[call]
+        policy = brief(base=0.05, cap=0.2, attempt_timeout=0.1)
+        async with FaultServer() as server:
+            server.always(method, path, reply)
+            async with TaskSession(server.url, BearerAuth(ACCESS), policy=policy, concurrency=1) as session:
+                started = asyncio.get_running_loop().time()
+                with pytest.raises(VcfTasksError):
+                    await make(session)
+                assert asyncio.get_running_loop().time() - started <= DEADLINE + OVERSHOOT
+
+    await asyncio.gather(*(best_of_three(lambda call=call: run(call)) for call in CALLS))
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+async def test_queueing_counts_into_the_deadline() -> None:
+    async def run() -> None:
+        async with FaultServer() as server:
+            server.always("GET", "/v1/tasks/a", HANG)
+            async with TaskSession(server.url, BearerAuth(ACCESS), policy=brief(), concurrency=2) as session:
+                started = asyncio.get_running_loop().time()
+                errors = await asyncio.gather(*(session.get("a") for _ in range(50)), return_exceptions=True)
+                assert asyncio.get_running_loop().time() - started <= DEADLINE + OVERSHOOT
+                assert all(isinstance(error, TransportError) for error in errors)
+                queued = [error for error in errors if "waited for its turn" in str(error)]
+                # One or two may get the slot of those whose time is up, a moment before their own is.
+                assert 44 <= len(queued) <= 48
+                assert {type(error) for error in queued} == {DeadlineError}
+                assert {error.attempts for error in queued} == {0}
+                assert isinstance(queued[0], TimeoutError)
+                # No slot was lost to those that gave up.
+                assert (await session.page()).elements
+            assert server.count("GET", "/v1/tasks/a") <= 50 - len(queued)
 
     await best_of_three(run)
 
