@@ -66,7 +66,7 @@ RIGHT: dict[str, tuple[bytes, Callable[[Task], bool]]] = {
     "an id twice": (b'{"id": "b", "id": "a"}', lambda task: task.id == "a"),
     "an unknown field 60 deep": (_value(b"[" * 60 + b"]" * 60), lambda task: "new" in task.extra),
     "subtasks 60 deep": (_task(b'"subTasks": [' + _nested(60) + b"]"), lambda task: bool(task.sub_tasks)),
-    "100,000 empty lists": (_value(b"[" + b"[]," * DEEP + b"0]"), lambda task: len(task.extra["new"]) == DEEP + 1),
+    "100,000 empty lists": (_value(b"[" + b"[]," * DEEP + b"0]"), _keeps([*([] for _ in range(DEEP)), 0])),
 }  # fmt: skip
 
 NOT_JSON: dict[str, bytes] = {
@@ -127,7 +127,7 @@ NOT_JSON: dict[str, bytes] = {
     "a stream of events": b'data: {"id": "a"}\n\n',
 }
 
-# (body, where in it)
+# What each body is, and the place in it that is odd.
 ODD: dict[str, tuple[bytes, str]] = {
     "null": (b"null", "$"),
     "true": (b"true", "$"),

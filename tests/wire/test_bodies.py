@@ -177,7 +177,7 @@ async def test_only_a_404_in_json_says_that_there_is_no_such_task(server, sessio
     server.script("GET", "/v1/tasks/a", refusal(404))
     with pytest.raises(TaskNotFound):
         await session.get("a")
-    # With a good body it is right again at once; with a broken one it is asked again.
+    # Anything else comes from a front end: nobody knows what became of a write.
     for body in NOT_JSON.values():
         server.script("PATCH", "/v1/tasks/a", Reply(404, body))
         with pytest.raises(OutcomeUnknownError):
