@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 import anyio
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
@@ -279,6 +281,11 @@ class _Connector(aiohttp.TCPConnector):
     has its connection: before that, nothing was sent.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # A new one may have TLS's own words waiting, its session tickets.
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
     async def connect(
         self,
         req: aiohttp.ClientRequest,
@@ -287,14 +294,18 @@ class _Connector(aiohttp.TCPConnector):
     ) -> Connection:
         while True:
             connection = await super().connect(req, traces, timeout)
-            if _is_fresh(connection):
-                _waiting.get([]).clear()
-                return connection
+            protocol = connection.protocol
+            if protocol not in self._used or _is_silent(connection):
+                break
             connection.close()
+        if protocol is not None:
+            self._used.add(protocol)
+        _waiting.get([]).clear()
+        return connection
 
 
-def _is_fresh(connection: Connection) -> bool:
-    """Whether nothing came over *connection* that no request was sent for."""
+def _is_silent(connection: Connection) -> bool:
+    """Whether nothing has come over the kept *connection* since its last answer."""
     protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None or protocol.should_close or transport.is_closing():
         return False

@@ -144,6 +144,7 @@ class FaultServer:
         self.open: set[int] = set()
         self.reads_bodies = True
         self._answering = 0
+        self._writers: dict[int, asyncio.StreamWriter] = {}
         self.tasks: dict[str, dict[str, Any]] = {"a": task("a")}
         self._tls = tls
         self._scripts: list[tuple[str, re.Pattern[str], deque[Reply | Answering]]] = []
@@ -203,6 +204,16 @@ class FaultServer:
         while self.open:
             await asyncio.sleep(0.001)
 
+    def hang_up(self) -> None:
+        """End every connection now, before the loop turns: nobody can have noticed yet."""
+        for writer in self._writers.values():
+            writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+    def say(self, unasked: bytes) -> None:
+        """Say it over every connection now, before the loop turns."""
+        for writer in self._writers.values():
+            os.write(writer.get_extra_info("socket").fileno(), unasked)
+
     async def has_said_all(self) -> None:
         """Return when nothing more will be sent unless something is asked."""
         while self._answering:
@@ -228,6 +239,7 @@ class FaultServer:
         self.connections += 1
         number = self.connections
         self.open.add(number)
+        self._writers[number] = writer
         try:
             if self.on_connect:
                 await _fail(self.on_connect.popleft(), reader, writer)
@@ -240,6 +252,7 @@ class FaultServer:
         finally:
             _end(writer, reset=False)
             self.open.discard(number)
+            del self._writers[number]
             self._handlers.discard(handler)
 
     async def _read(self, reader: asyncio.StreamReader, connection: int) -> Seen | None:
