@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -131,3 +132,19 @@ async def test_a_login_that_meets_a_fault_is_sent_again_where_a_read_is(
             assert server.count("PATCH") == 0
         assert server.logins == 1 + row.read.again
     await server.left()
+
+
+@pytest.mark.parametrize("then", ["close", "reset"])
+@pytest.mark.usefixtures("leaves_nothing")
+async def test_an_answer_before_the_body_was_read_is_an_answer(server: FaultServer, then: Any) -> None:
+    server.reads_bodies = False
+    server.script("POST", "/v1/tokens", dataclasses.replace(server.pair(), then=then))
+    async with session_with(server) as session:
+        check("task", await session.get("a"))
+    assert server.logins == 1
+    await server.left()
+
+
+def test_the_table_has_150_lines_each_with_a_name_of_its_own() -> None:
+    names = [row.name for row in TABLE]
+    assert len(names) == len(set(names)) >= 150
