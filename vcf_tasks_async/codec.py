@@ -21,6 +21,8 @@ from vcf_tasks_async.text import inert
 M = TypeVar("M", bound=Model)
 
 _SAMPLE = 80
+# 64 MiB of `{},` would take 1.8 GB and half a minute of the event loop; of real tasks they hold half as many.
+MOST_VALUES = 8_000_000
 _converter = make_converter()
 _OF_A_PAGE = ("elements", "pageMetadata")
 _ERROR_KEYS = frozenset(json_names(ErrorDetail).values())
@@ -30,8 +32,10 @@ def parse_json(body: bytes) -> Any:
     """The document in *body*: strict JSON in UTF-8.
 
     Raises:
-        DecodeError: not UTF-8, not JSON, NaN or Infinity in it, or nested too deep.
+        DecodeError: not UTF-8, not JSON, NaN or Infinity in it, nested too deep, or of too many values.
     """
+    if len(body) > MOST_VALUES and sum(body.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
+        raise DecodeError(f"more than {MOST_VALUES:,} values: ask for smaller pages", sample=_sample(body))
     try:
         return _decode(body)
     except RecursionError:

@@ -208,11 +208,11 @@ ENCODINGS = [
 ]
 
 
-async def peak_of(session: TaskSession, kind: type[VcfTasksError]) -> int:
+async def peak_of(session: TaskSession, kind: type[VcfTasksError], says: str | None = None) -> int:
     """Bytes that a read at most took on its way to a *kind* of error."""
     tracemalloc.start()
     try:
-        with pytest.raises(kind):
+        with pytest.raises(kind, match=says):
             await session.get("a")
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -240,6 +240,30 @@ async def test_a_bomb_with_a_refusal_costs_next_to_nothing(server, session, enco
     )
     assert await peak_of(session, VcfTasksError) < 3 << 20
     server._scripts.clear()
+
+
+@pytest.mark.parametrize("value", [b"{},", b"[],", b"1.5,", b'"ab",'])
+async def test_a_document_of_too_many_values_is_refused_before_it_is_made(server, session, value) -> None:
+    body = page_of(b'{"id": "a", "x": [' + value * (codec.MOST_VALUES + 1) + b"0]}")
+    server.script("GET", "/v1/tasks/a", Reply(200, body))
+    assert await peak_of(session, DecodeError, "8,000,000 values") < 3 * len(body)
+    assert server.count("GET") == 1
+
+
+async def test_as_many_values_as_are_allowed_are_read(server, session, monkeypatch) -> None:
+    body = b'{"id": "a", "x": [' + b"{}," * 100 + b"0]}"
+    signs = sum(body.count(sign) for sign in (b",", b"[", b"{"))
+    monkeypatch.setattr(codec, "MOST_VALUES", signs)
+    server.script("GET", "/v1/tasks/a", Reply(200, body))
+    assert len((await session.get("a")).extra["x"]) == 101
+    monkeypatch.setattr(codec, "MOST_VALUES", signs - 1)
+    server.script("GET", "/v1/tasks/a", Reply(200, body))
+    with pytest.raises(DecodeError, match="values"):
+        await session.get("a")
+    # A write is done with JSON of any size.
+    for action, method in WRITES.items():
+        server.script(method, "/v1/tasks/a", Reply(200, body))
+        await getattr(session, action)("a")
 
 
 async def test_a_body_that_never_ends_is_read_no_further_than_the_cap(server, session, monkeypatch) -> None:
