@@ -229,7 +229,7 @@ def _broken_tls(error: BaseException) -> ssl.SSLError | None:
             cause, ssl.SSLEOFError | ssl.SSLZeroReturnError
         ):
             return cause
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__
     return None
 
 
