@@ -59,9 +59,9 @@ def not_sent(words: str, fate: Fate = Fate.NOT_SENT) -> Trouble:
     return Trouble(Failure(fate), words)
 
 
-def lost(words: str) -> Trouble:
+def lost(words: str, fate: Fate = Fate.LOST) -> Trouble:
     """It was sent, and no whole answer came."""
-    return Trouble(Failure(Fate.LOST), words)
+    return Trouble(Failure(fate), words)
 
 
 def too_large(status: int, cap: int) -> Trouble:

@@ -16,7 +16,7 @@ from vcf_tasks_async.address import task_path
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.codec import PageReader, decode_task, parse_json
-from vcf_tasks_async.errors import UsageError, VcfTasksError
+from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.models import Task, TaskPage
@@ -101,8 +101,14 @@ async def _as_json(body: bytes) -> Any:
 
 async def _nothing(body: bytes) -> None:
     # A proxy's log-in or maintenance page comes with 200 as well; that is no word of SDDC Manager's.
-    if body.strip():
+    if not body.strip():
+        return
+    try:
         parse_json(body)
+    except DecodeError as error:
+        # JSON of any shape and size will do.
+        if error.not_json:
+            raise
 
 
 def checked_size(size: object) -> int:

@@ -16,7 +16,7 @@ import anyio
 from vcf_tasks_async.answers import Answer, Trouble, error_for, undecodable
 from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
-from vcf_tasks_async.policy import Failure, Policy, RepeatBudget, delay_before, may_repeat
+from vcf_tasks_async.policy import Failure, Fate, Policy, RepeatBudget, delay_before, may_repeat
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
 from vcf_tasks_async.transport import Transport
@@ -25,6 +25,9 @@ _log = logging.getLogger("vcf_tasks_async")
 T = TypeVar("T")
 
 _FOR_TOKEN: Final = "the login"  # noqa: S105 - what was waited for
+_FOR_ANSWER: Final = "an answer"
+# Timers may fire this much early.
+_TICK: Final = 0.001
 _FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that is too short"
 # A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
 _RENEWALS: Final = 2
@@ -78,7 +81,8 @@ class Caller:
             ApiError: the server said no; its subclass says how.
             NotSentError: it never got there.
             OutcomeUnknownError: a write was sent and its answer lost.
-            DeadlineError: time ran out (for a write: before it was sent).
+            DeadlineError: time ran out (for a write: before it was sent; a read may have been tried
+                several times by then).
             TransportError: no usable answer to a read.
             DecodeError: an answer to a read that can't be read.
         """
@@ -112,6 +116,8 @@ class Caller:
                     continue
             pause = self._pause(call, outcome.failure, attempts + 1, ends)
             if pause is None or self._closing.is_set():
+                if self._was_cut_short(call, outcome.failure, ends):
+                    raise self._deadline(call, attempts, _FOR_ANSWER)
                 raise error_for(outcome, what=call.what, safe=call.safe, **self._where(call, attempts))
             _log.debug(
                 "%s %s at %s: %s; again in %.2f s",
@@ -156,10 +162,17 @@ class Caller:
         raise self._deadline(call, attempts, what)
 
     def _deadline(self, call: Call[Any], attempts: int, what: str) -> DeadlineError:
+        tries = f" ({attempts} attempts)" if attempts > 1 else ""
         return DeadlineError(
-            f"{call.what} at {self._manager}: {self._policy.deadline:g} s passed while it waited for {what}",
+            f"{call.what} at {self._manager}: {self._policy.deadline:g} s passed while it waited for"
+            f" {what}{tries}",
             **self._where(call, attempts),
         )
+
+    def _was_cut_short(self, call: Call[Any], failure: Failure, ends: float) -> bool:
+        """Whether it was the deadline that ended a read, for whom nothing else is to be told."""
+        over = asyncio.get_running_loop().time() >= ends - _TICK
+        return call.safe and failure.fate is Fate.LOST and over and not self._closing.is_set()
 
     def _least(self, call: Call[Any]) -> float:
         """Seconds that must be left for *call* to go out.

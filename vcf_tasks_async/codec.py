@@ -28,6 +28,8 @@ M = TypeVar("M", bound=Model)
 _SAMPLE = 80
 # Made when the first document comes: generating its functions takes longer than importing this module.
 _converter = cache(make_converter)
+# 64 MiB of `{},` would take 1.8 GB and half a minute of the event loop; of real tasks they hold half as many.
+MOST_VALUES = 8_000_000
 _OF_A_PAGE = ("elements", "pageMetadata")
 _ERROR_KEYS = frozenset(json_names(ErrorDetail).values())
 
@@ -36,8 +38,10 @@ def parse_json(body: bytes) -> Any:
     """The document in *body*: strict JSON in UTF-8.
 
     Raises:
-        DecodeError: not UTF-8, not JSON, NaN or Infinity in it, or nested too deep.
+        DecodeError: not UTF-8, not JSON, NaN or Infinity in it, nested too deep, or of too many values.
     """
+    if _has_too_many(body):
+        raise DecodeError(f"more than {MOST_VALUES:,} values: ask for smaller pages", sample=_sample(body))
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
@@ -49,13 +53,18 @@ def parse_json(body: bytes) -> Any:
     raise DecodeError(f"not JSON: {reason}", sample=_sample(body), not_json=True)
 
 
+def _has_too_many(body: bytes) -> bool:
+    return len(body) > MOST_VALUES and sum(body.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES
+
+
 def decode_task(body: bytes) -> Task:
     """The one task in *body*.
 
     Raises:
         DecodeError: with the place of what was wrong.
     """
-    return _quick_task(body) or structure(parse_json(body), Task)
+    quick = None if _has_too_many(body) else _quick_task(body)
+    return quick or structure(parse_json(body), Task)
 
 
 def decode_error(body: bytes) -> ErrorDetail | None:
@@ -164,7 +173,7 @@ def _outline(body: bytes) -> _Outline:
 
 def _quick_outline(body: bytes) -> _Outline | None:
     """None where the slow way must be taken."""
-    if not shapes.AVAILABLE:
+    if not shapes.AVAILABLE or _has_too_many(body):
         return None
     try:
         elements, metadata = shapes.split(body)
