@@ -199,7 +199,8 @@ async def _result(call: Call[T], answer: Answer) -> tuple[T] | Trouble:
     try:
         return (await call.read(answer.body),)
     except DecodeError as error:
-        return undecodable(answer, error)
+        # Only its facts are of use: its frames hold the body, which may be large, or secret.
+        return undecodable(answer, error.with_traceback(None))
 
 
 def _took_the_token(outcome: Answer | Trouble) -> bool:

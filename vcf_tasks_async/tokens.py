@@ -13,17 +13,22 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, ask
+from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import encode, parse_json
 from vcf_tasks_async.errors import ApiError, DecodeError, ServerError, Unauthorized, UsageError, VcfTasksError
 from vcf_tasks_async.secret import Secret
 
 _log = logging.getLogger("vcf_tasks_async")
+T = TypeVar("T")
+
+REFRESH_PATH: Final = "/v1/tokens/access-token/refresh"
+REVOKE_PATH: Final = "/v1/tokens/refresh-token"
 
 # Seconds for which a refused login stands, unless the secret changes meanwhile. Five wrong ones in three
 # minutes lock an account.
@@ -34,11 +39,9 @@ _LONGEST_LIFE: Final = 10 * 365 * 86400.0
 
 
 class Exchange(Protocol):
-    """Sends one token call, without a token of its own, and returns the answer's body."""
+    """Sends one token call, without a token of its own, and returns what was read from the answer."""
 
-    async def __call__(
-        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
-    ) -> bytes: ...
+    async def __call__(self, call: Call[T], /) -> T: ...
 
 
 @attrs.frozen
@@ -133,11 +136,7 @@ class Tokens:
             return
         try:
             await self._exchange(
-                "DELETE",
-                "/v1/tokens/refresh-token",
-                encode(refresh.reveal()),
-                what="revocation of the token",
-                secrets=(refresh,),
+                _refresh_call("DELETE", REVOKE_PATH, "revocation of the token", _unread, refresh)
             )
         except VcfTasksError as error:
             _log.debug("the refresh token was not revoked: %s", error)
@@ -171,19 +170,15 @@ class Tokens:
 
     async def _refreshed(self, refresh: Secret) -> bool:
         try:
-            body = await self._exchange(
-                "PATCH",
-                "/v1/tokens/access-token/refresh",
-                encode(refresh.reveal()),
-                what="refresh of the token",
-                secrets=(refresh,),
+            token = await self._exchange(
+                _refresh_call("PATCH", REFRESH_PATH, "refresh of the token", _access_token, refresh)
             )
         except ServerError:
             raise
         except ApiError as error:
             _log.info("the refresh token has died (%s), logging in again", error.status)
             return False
-        self._keep(_bare_text(body), by_login=False)
+        self._keep(token, by_login=False)
         return True
 
     async def _login(self, auth: PasswordAuth | ApiKeyAuth | IdTokenAuth) -> None:
@@ -194,10 +189,7 @@ class Tokens:
             if refused_spec == spec and self._clock() - since < HOLD_OFF:
                 raise copy.copy(error)
         try:
-            secrets = tuple(value for value in spec.values() if isinstance(value, Secret))
-            body = await self._exchange(
-                "POST", "/v1/tokens", _spec_bytes(spec), what="login", secrets=secrets
-            )
+            access, refresh = await self._exchange(_login_call(spec))
         except ServerError:
             raise
         except ApiError as error:
@@ -207,8 +199,7 @@ class Tokens:
                 manager=error.manager, method=error.method, path=error.path,
             )  # fmt: skip
         else:
-            access, self._refresh = _token_pair(body)
-            self._refused = None
+            self._refresh, self._refused = refresh, None
             self._keep(access, by_login=True)
             return
         self._refused = (spec, self._clock(), refusal)
@@ -240,11 +231,32 @@ def lifetime(token: str) -> float | None:
     return float(life) if 0 < life < _LONGEST_LIFE else None
 
 
-def _spec_bytes(spec: dict[str, str | Secret]) -> bytes:
-    return encode({k: v.reveal() if isinstance(v, Secret) else v for k, v in spec.items()})
+# A call holds its body where no repr shows it; the frames that it passes through hold nothing else.
 
 
-def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
+def _login_call(spec: dict[str, str | Secret]) -> Call[tuple[Secret, Secret | None]]:
+    return Call(
+        "POST",
+        "/v1/tokens",
+        "login",
+        _token_pair,
+        body=encode({k: v.reveal() if isinstance(v, Secret) else v for k, v in spec.items()}),
+        safe=True,
+        secrets=tuple(value for value in spec.values() if isinstance(value, Secret)),
+    )
+
+
+def _refresh_call(
+    method: str, path: str, what: str, read: Callable[[bytes], Awaitable[T]], refresh: Secret
+) -> Call[T]:
+    return Call(method, path, what, read, body=encode(refresh.reveal()), safe=True, secrets=(refresh,))
+
+
+async def _unread(body: bytes) -> None:
+    """Its status told enough."""
+
+
+async def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
     document = _parsed(body)
     access = document.get("accessToken") if type(document) is dict else None
     if type(access) is not str or not _is_header_safe(access):
@@ -256,7 +268,7 @@ def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
     return Secret(access), Secret(refresh_id) if type(refresh_id) is str and refresh_id else None
 
 
-def _bare_text(body: bytes) -> Secret:
+async def _access_token(body: bytes) -> Secret:
     """The access token of a refresh: a JSON string, or the bare text that some releases send."""
     text = _parsed(body) or body.decode("ascii", "replace").strip()
     if type(text) is not str or not _is_header_safe(text):

@@ -46,7 +46,7 @@ class Plan:
     tls: Tls | None
     concurrency: int
     policy: Policy
-    proxy: str | None
+    proxy: Secret | None
 
 
 class Wiring:
@@ -62,7 +62,7 @@ class Wiring:
             plan.address,
             http,
             ssl=ssl,
-            proxy=plan.proxy,
+            proxy=plan.proxy.reveal() if plan.proxy else None,
             user_agent=_user_agent(),
             attempt_timeout=plan.policy.attempt_timeout,
         )
@@ -146,15 +146,8 @@ class Wiring:
         self.waits.retried(task_id)
         return reply
 
-    async def _exchange(
-        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
-    ) -> bytes:
-        call = Call(method, path, what, _as_is, body=body, safe=True, secrets=secrets)
+    async def _exchange(self, call: Call[T]) -> T:
         return (await self._caller.call(call)).value
-
-
-async def _as_is(body: bytes) -> bytes:
-    return body
 
 
 def _user_agent() -> str:

@@ -377,6 +377,9 @@ WRONG_SESSIONS = {
     "proxy of another kind": ({"proxy": 8080}, "proxy"),
     "proxy without a scheme": ({"proxy": "proxy.rainpole.io"}, "proxy"),
     "proxy junk": ({"proxy": "::::"}, "proxy"),
+    "proxy with half an IPv6 address": ({"proxy": "http://[::1"}, "proxy"),
+    "proxy with a port that is none": ({"proxy": "http://proxy:99999"}, "proxy"),
+    "proxy with a line break": ({"proxy": "http://proxy:3128/\r\nX: y"}, "proxy"),
 }
 
 
