@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import copy
 import json
 import logging
@@ -35,7 +34,14 @@ REVOKE_PATH: Final = "/v1/tokens/refresh-token"
 HOLD_OFF: Final = 300.0
 # Seconds before its expiry from which a token counts as spent; a tenth of its life where that is less.
 _MARGIN: Final = 60.0
+# Seconds. A life that is shorter, as a token says or as our clock makes it, is not believed: tokens that are
+# spent as soon as they come would be asked for without end.
+_SHORTEST: Final = 1.0
+_SHORTEST_UNSURE: Final = 300.0
 _LONGEST_LIFE: Final = 10 * 365 * 86400.0
+_BEYOND: Final = 1e15
+# Statuses that put off rather than refuse.
+_LATER: Final = frozenset({408, 425, 429})
 
 
 class Exchange(Protocol):
@@ -173,9 +179,13 @@ class Tokens:
             token = await self._exchange(
                 _refresh_call("PATCH", REFRESH_PATH, "refresh of the token", _access_token, refresh)
             )
-        except ServerError:
-            raise
+        except DecodeError:
+            _log.info("the refresh brought no token, logging in again")
+            return False
         except ApiError as error:
+            # Some release says 500 where it means that the refresh token is spent: a login will tell.
+            if error.status != 500 and not _is_verdict(error):
+                raise
             _log.info("the refresh token has died (%s), logging in again", error.status)
             return False
         self._keep(token, by_login=False)
@@ -190,9 +200,9 @@ class Tokens:
                 raise copy.copy(error)
         try:
             access, refresh = await self._exchange(_login_call(spec))
-        except ServerError:
-            raise
         except ApiError as error:
+            if not _is_verdict(error):
+                raise
             # 400, 401, 403, whichever the release likes: the credentials are not taken.
             refusal = Unauthorized(
                 str(error), status=error.status, detail=error.detail, attempts=error.attempts,
@@ -213,22 +223,37 @@ class Tokens:
         self._proven = False
 
 
+def _is_verdict(error: ApiError) -> bool:
+    """Whether the server has judged what it was given, and won't judge otherwise when asked again."""
+    return 400 <= error.status < 500 and not isinstance(error, ServerError) and error.status not in _LATER
+
+
 def lifetime(token: str) -> float | None:
     """Seconds that a JWT lives, by its own word; None when it does not say or makes no sense.
 
-    Measured from its own ``iat``, so that a clock that differs from ours does no harm.
+    Measured from its own ``iat``, so that a clock that differs from ours does no harm. Without one there is
+    only our clock, and little time left may as well mean that the clocks differ: then a 401 will tell.
     """
     try:
         payload = token.split(".")[1]
         # A claim set is some hundred bytes: what is larger is not looked at.
         claims = json.loads(base64.urlsafe_b64decode(payload[:16384] + "=" * (-len(payload) % 4)))
-        expires, issued = claims["exp"], claims.get("iat")
-    except (IndexError, KeyError, TypeError, AttributeError, ValueError, binascii.Error, RecursionError):
+        expires, issued = _seconds(claims["exp"]), _seconds(claims.get("iat"))
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None
-    if type(expires) not in (int, float):
+    if expires is None:
         return None
-    life = expires - (issued if type(issued) in (int, float) else time.time())
-    return float(life) if 0 < life < _LONGEST_LIFE else None
+    life, least = (
+        (expires - time.time(), _SHORTEST_UNSURE) if issued is None else (expires - issued, _SHORTEST)
+    )
+    return life if least <= life < _LONGEST_LIFE else None
+
+
+def _seconds(value: object) -> float | None:
+    # A whole number may be beyond all floating-point numbers.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _BEYOND:
+        return None
+    return float(value)
 
 
 # A call holds its body where no repr shows it; the frames that it passes through hold nothing else.
@@ -257,31 +282,44 @@ async def _unread(body: bytes) -> None:
 
 
 async def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
-    document = _parsed(body)
-    access = document.get("accessToken") if type(document) is dict else None
-    if type(access) is not str or not _is_header_safe(access):
+    pair = _pair_in(body)
+    # What is raised shows the locals of its frames.
+    del body
+    if pair is None:
         raise DecodeError(
             "the login was accepted, but its answer holds no access token", json_path="$.accessToken"
         )
+    return pair
+
+
+def _pair_in(body: bytes) -> tuple[Secret, Secret | None] | None:
+    try:
+        document = parse_json(body)
+    except DecodeError:
+        return None
+    access = document.get("accessToken") if type(document) is dict else None
+    if type(access) is not str or not _is_header_safe(access):
+        return None
     refresh = document.get("refreshToken")
     refresh_id = refresh.get("id") if type(refresh) is dict else None
     return Secret(access), Secret(refresh_id) if type(refresh_id) is str and refresh_id else None
 
 
 async def _access_token(body: bytes) -> Secret:
-    """The access token of a refresh: a JSON string, or the bare text that some releases send."""
-    text = _parsed(body) or body.decode("ascii", "replace").strip()
-    if type(text) is not str or not _is_header_safe(text):
+    token = _token_in(body)
+    del body
+    if token is None:
         raise DecodeError("the refresh was accepted, but its answer holds no access token")
-    return Secret(text)
+    return token
 
 
-def _parsed(body: bytes) -> Any:
-    """The JSON in *body*, or None. The error would show a sample, and what is in there is secret."""
+def _token_in(body: bytes) -> Secret | None:
+    """The access token of a refresh: a JSON string, or the bare text that some releases send."""
     try:
-        return parse_json(body)
+        text = parse_json(body)
     except DecodeError:
-        return None
+        text = body.decode("ascii", "replace").strip()
+    return Secret(text) if type(text) is str and _is_header_safe(text) else None
 
 
 def _is_header_safe(token: str) -> bool:
