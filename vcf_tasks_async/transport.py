@@ -150,7 +150,7 @@ class Transport:
                 asyncio.timeout_at(now + window) as clock,
                 self._request(call, token, window, clock) as response,
             ):
-                return await _read(response, call)
+                return await _read(response, call, token)
         except asyncio.CancelledError as error:
             cancelled = error.args
         except aiohttp.ConnectionTimeoutError:
@@ -213,7 +213,7 @@ def _timeout(window: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=_CONNECT_SHARE * window)
 
 
-async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | Trouble:
+async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret | None) -> Answer | Trouble:
     """The answer in *response*, read to its end."""
     status, headers = response.status, response.headers
     body = await _read_capped(response, BODY_CAP if status < 300 else ERROR_CAP)
@@ -225,7 +225,7 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | T
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    return refused(Answer(status, call.redacted(body or b""), retry_after, headers.get("Location")))
+    return refused(Answer(status, call.redacted(body or b"", token), retry_after, headers.get("Location")))
 
 
 async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:

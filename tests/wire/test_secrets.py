@@ -20,6 +20,7 @@ from fault_server import (
     RESET,
     FaultServer,
     Reply,
+    Seen,
     doc,
     html,
     refusal,
@@ -276,3 +277,58 @@ async def test_a_proxys_password_is_not_shown(server):
         with pytest.raises(VcfTasksError) as caught:
             await session.get("a")
     assert leaks(caught.value) == []
+
+
+def echoing(seen: Seen) -> str:
+    """What a careless front end says about a request: all of it."""
+    return f"Bad request: {seen.method} {seen.target} {seen.headers}"
+
+
+ECHOES = {
+    "a refusal": lambda seen: refusal(400, message=echoing(seen)),
+    "a refusal, nested": lambda seen: doc({"nestedErrors": [{"message": echoing(seen)}]}, 409),
+    "text": lambda seen: Reply(500, echoing(seen).encode(), kind="text/plain"),
+    "HTML": lambda seen: Reply(502, f"<pre>{echoing(seen)}</pre>".encode(), kind="text/html"),
+    "a redirect": lambda seen: Reply(302, echoing(seen).encode(), {"Location": "/x"}),
+    "a page with 200": lambda seen: Reply(200, seen.headers.get("authorization", "").encode()),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, log, monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    for method in ("GET", "PATCH", "DELETE"):
+        server.always(method, "/v1/tasks.*", echo)
+    error = await failure(server, AUTHS["bearer"], call)
+    assert isinstance(error, VcfTasksError)
+    assert leaks(error) == []
+    assert CANARY not in repr(getattr(error, "detail", "")) + getattr(error, "sample", "")
+    assert quiet(log)
+
+
+ACCOUNT = {"username": "root", "oldPassword": f"{CANARY}-old", "newPassword": f'{CANARY}-"new"'}
+SECRET_BODIES = {
+    "cut": Reply(200, json.dumps(ACCOUNT).encode()[:-4]),
+    "cut in the password": Reply(200, json.dumps(ACCOUNT).encode()[:-12]),
+    "cut off by the connection": Reply(200, json.dumps(ACCOUNT).encode(), cut=60),
+    "more behind it": Reply(200, json.dumps([ACCOUNT]).encode() + b"}"),
+    "no UTF-8": Reply(200, json.dumps(ACCOUNT).encode() + b"\xff"),
+    "another shape": doc([ACCOUNT]),
+    "a task without an id": doc(ACCOUNT),
+    "a task with a field of another type": doc({"id": "a", "name": ACCOUNT, **ACCOUNT}),
+    "a subtask with a field of another type": doc({"id": "a", "subTasks": [{**ACCOUNT, "name": [ACCOUNT]}]}),
+    "in a text": Reply(500, f"failed for {json.dumps(ACCOUNT)}".encode(), kind="text/plain"),
+    "in HTML": Reply(502, f"<p>{json.dumps(ACCOUNT)}".encode(), kind="text/html"),
+}
+
+
+@pytest.mark.parametrize("reply", SECRET_BODIES.values(), ids=SECRET_BODIES)
+async def test_old_and_new_passwords_in_an_answer_are_not_shown(server, reply, log):
+    server.always("GET", "/v1/tasks.*", reply)
+    for call in (CALLS["get"], CALLS["page"]):
+        error = await failure(server, AUTHS["bearer"], call)
+        if error is not None:
+            assert isinstance(error, VcfTasksError)
+            assert leaks(error) == []
+    assert quiet(log)
