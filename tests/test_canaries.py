@@ -120,11 +120,13 @@ def test_clean():
 
 @pytest.mark.shows_secrets("so that the watch of another run sees them")
 def test_every_planted_leak_fails_its_test_and_names_the_place(pytester):
+    # Its own, whatever lies above the directory for temporary files.
+    pytester.makeini("[pytest]")
     for name in ("canaries.py", "conftest.py"):
         pytester.makepyfile(**{name.removesuffix(".py"): (HERE / name).read_text("utf-8")})
     leaky = LEAKY.replace("@CANARY@", CANARY).replace("@JWT@", JWT).replace("@SIMULATED@", SIMULATED_PASSWORD)
     pytester.makepyfile(test_leaky=leaky)
-    run = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:cacheprovider", "-rA", timeout=15)
+    run = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:cacheprovider", "-rA", timeout=18)
     outcomes = dict(reversed(line.split()[:2]) for line in run.outlines if "test_leaky.py::" in line)
     wrong = {
         name
