@@ -19,7 +19,7 @@ import attrs
 
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, ask
 from vcf_tasks_async.calls import Call
-from vcf_tasks_async.codec import encode, parse_json
+from vcf_tasks_async.codec import encode, is_json, parse_json
 from vcf_tasks_async.errors import ApiError, DecodeError, ServerError, Unauthorized, UsageError, VcfTasksError
 from vcf_tasks_async.secret import Secret
 
@@ -282,9 +282,12 @@ async def _unread(body: bytes) -> None:
 
 
 async def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
-    pair = _pair_in(body)
+    pair, spoken = _pair_in(body), is_json(body)
     # What is raised shows the locals of its frames.
     del body
+    if not spoken:
+        # A proxy's page with 200 is worth another try.
+        raise DecodeError("the answer is no JSON", not_json=True)
     if pair is None:
         raise DecodeError(
             "the login was accepted, but its answer holds no access token", json_path="$.accessToken"
