@@ -15,22 +15,28 @@ SecretSource = Secret | Callable[[], str | Awaitable[str]]
 SecretInput = str | SecretSource
 
 
-def _secret(value: SecretInput) -> SecretSource:
+def _wrapped(value: SecretInput) -> SecretSource | None:
+    """*value* so that it does not show, or None when it can be no secret. Raises nothing.
+
+    What is raised in a frame shows that frame's locals to whoever looks, an error tracker for one.
+    """
     if isinstance(value, str) and value:
         return Secret(value)
     if isinstance(value, Secret) or (callable(value) and not isinstance(value, type)):
         return value
-    raise UsageError("a secret is a text that is not empty, or a callable that returns one")
+    return None
+
+
+def _hold(auth: object, name: str, held: SecretSource | None) -> None:
+    # Set in any case: whoever renders a traceback with its locals calls repr on the half-made object.
+    object.__setattr__(auth, name, held or Secret(""))
+    if held is None:
+        raise UsageError("a secret is a text that is not empty, or a callable that returns one")
 
 
 def _shown(source: SecretSource) -> str:
     # A partial or a bound method would show what it is bound to.
     return repr(source) if isinstance(source, Secret) else "<callable>"
-
-
-def _username(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value:
-        raise UsageError("username takes a text such as administrator@vsphere.local")
 
 
 async def ask(source: SecretSource) -> Secret:
@@ -44,12 +50,14 @@ async def ask(source: SecretSource) -> Secret:
         answer = await anyio.to_thread.run_sync(source)
         if inspect.isawaitable(answer):
             answer = await answer
-    if not isinstance(answer, str) or not answer:
-        raise UsageError("the callable that was given for a secret returned no text")
-    return Secret(answer)
+    if isinstance(answer, str) and answer:
+        return Secret(answer)
+    # It may hold the secret all the same: not in the locals of what is raised.
+    answer = None
+    raise UsageError("the callable that was given for a secret returned no text")
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class PasswordAuth:
     """Log in with user name and password.
 
@@ -63,15 +71,23 @@ class PasswordAuth:
         PasswordAuth(username='administrator@vsphere.local', password=Secret('***'))
     """
 
-    username: str = attrs.field(validator=_username)
-    password: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    username: str
+    password: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, username: str, password: SecretInput) -> None:
+        held = _wrapped(password)
+        del password
+        object.__setattr__(self, "username", username)
+        _hold(self, "password", held)
+        if not isinstance(username, str) or not username:
+            raise UsageError("username takes a text such as administrator@vsphere.local")
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
         return {"username": self.username, "password": await ask(self.password)}
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class ApiKeyAuth:
     """Log in with an API key, or a callable that returns it.
 
@@ -80,14 +96,19 @@ class ApiKeyAuth:
         ApiKeyAuth(key=Secret('***'))
     """
 
-    key: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    key: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, key: SecretInput) -> None:
+        held = _wrapped(key)
+        del key
+        _hold(self, "key", held)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
         return {"apiKey": await ask(self.key)}
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class IdTokenAuth:
     """Log in with an identity provider's id token, or a callable that returns a fresh one.
 
@@ -96,14 +117,19 @@ class IdTokenAuth:
         True
     """
 
-    token: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    token: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, token: SecretInput) -> None:
+        held = _wrapped(token)
+        del token
+        _hold(self, "token", held)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
         return {"idToken": await ask(self.token)}
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class BearerAuth:
     """Use an access token that somebody else got: no login, no refresh, no revocation.
 
@@ -114,7 +140,12 @@ class BearerAuth:
         BearerAuth(token=Secret('***'))
     """
 
-    token: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    token: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, token: SecretInput) -> None:
+        held = _wrapped(token)
+        del token
+        _hold(self, "token", held)
 
 
 Auth = PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth

@@ -103,7 +103,7 @@ class Caller:
             if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
-                result = await _result(call, outcome)
+                result = await _result(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
                 outcome = result
@@ -210,11 +210,13 @@ class Caller:
         return {"manager": self._manager, "method": call.method, "path": call.path, "attempts": attempts}
 
 
-async def _result(call: Call[T], answer: Answer) -> tuple[T] | Trouble:
+async def _result(call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
     try:
         return (await call.read(answer.body),)
     except DecodeError as error:
-        return undecodable(answer, error)
+        error.sample = call.redacted(error.sample.encode(), token).decode()
+        # Only its facts are of use: its frames hold the body, which may be large, or secret.
+        return undecodable(answer, error.with_traceback(None))
 
 
 def _took_the_token(outcome: Answer | Trouble) -> bool:

@@ -38,9 +38,9 @@ class Call(Generic[T]):
     secrets: tuple[Secret, ...] = ()
     gate: Gate = OPEN
 
-    def redacted(self, body: bytes) -> bytes:
-        """*body* without the secrets of this call, plain or as JSON writes them."""
-        for secret in self.secrets:
+    def redacted(self, body: bytes, token: Secret | None = None) -> bytes:
+        """*body* without the secrets of this call and its *token*, plain or as JSON writes them."""
+        for secret in self.secrets if token is None else (*self.secrets, token):
             text = secret.reveal()
             for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}:
                 body = body.replace(shape.encode("utf-8", "surrogatepass"), b"***")

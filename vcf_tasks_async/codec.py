@@ -21,7 +21,7 @@ from vcf_tasks_async.base import Model, fold, is_folded, json_names
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task, TaskPage
 from vcf_tasks_async.structuring import LEAVES, Odd, explain, fields_of, is_too_deep, kind_of, make_converter
-from vcf_tasks_async.text import inert
+from vcf_tasks_async.text import inert, without_secrets
 
 M = TypeVar("M", bound=Model)
 
@@ -279,7 +279,7 @@ def _malformed(reason: str, path: str, task_id: object, value: Any) -> DecodeErr
 
 def _sample(value: Any) -> str:
     if isinstance(value, bytes):
-        return inert(value[: 4 * _SAMPLE].decode("utf-8", "replace"), limit=_SAMPLE)
+        return inert(without_secrets(value[: 4 * _SAMPLE].decode("utf-8", "replace")), limit=_SAMPLE)
     if isinstance(value, dict | list):
         return f"{kind_of(value)} of {len(value)}"
     return inert(value if isinstance(value, str) else repr(value), limit=_SAMPLE)

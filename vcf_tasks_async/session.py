@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vcf_tasks_async.acts import Acts
-from vcf_tasks_async.address import Tls, check_proxy, checked_id, parse_address
+from vcf_tasks_async.address import Tls, checked_id, parse_address, parse_proxy
 from vcf_tasks_async.api import checked_count, checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
 from vcf_tasks_async.codec import compact
@@ -67,7 +67,11 @@ class TaskSession(Acts, Follows):
         allow_http: bool = False,
         proxy: str | None = None,
     ) -> None:
-        address = parse_address(url, allow_http=allow_http)
+        try:
+            address, hidden_proxy = parse_address(url, allow_http=allow_http), parse_proxy(proxy)
+        finally:
+            # Credentials in them stand in no traceback's locals.
+            del url, proxy
         if not isinstance(auth, PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth):
             raise UsageError("auth takes PasswordAuth, ApiKeyAuth, IdTokenAuth or BearerAuth")
         if tls is not None and not isinstance(tls, Tls):
@@ -75,8 +79,8 @@ class TaskSession(Acts, Follows):
         if not isinstance(policy, Policy):
             raise UsageError("policy takes a Policy, such as Policy(deadline=60)")
         check_lent(http)
-        check_proxy(proxy)
-        self._plan = Plan(address, auth, http, tls, checked_count("concurrency", concurrency), policy, proxy)
+        at_once = checked_count("concurrency", concurrency)
+        self._plan = Plan(address, auth, http, tls, at_once, policy, hidden_proxy)
         self._opening = False
 
     # Also there when __init__ refused its arguments, and something shows the object all the same.

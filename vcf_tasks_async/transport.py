@@ -154,7 +154,7 @@ class Transport:
                 asyncio.timeout_at(now + window) as clock,
                 self._request(call, token, window, clock) as response,
             ):
-                return await _read(response, call)
+                return await _read(response, call, token)
         except asyncio.CancelledError as error:
             cancelled = error.args
         except TimeoutError as error:
@@ -237,7 +237,7 @@ def _timeout(window: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=_CONNECT_SHARE * window)
 
 
-async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | Trouble:
+async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret | None) -> Answer | Trouble:
     """The answer in *response*, read to its end."""
     status, headers = response.status, response.headers
     if status < 200:
@@ -254,7 +254,7 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | T
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    body = call.redacted(b"".join(pieces))
+    body = call.redacted(b"".join(pieces), token)
     return refused(Answer(status, body, retry_after, headers.get("Location")))
 
 

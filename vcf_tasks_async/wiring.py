@@ -15,8 +15,7 @@ from vcf_tasks_async.api import LARGEST_PAGE, Api
 from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
-from vcf_tasks_async.codec import is_json
-from vcf_tasks_async.errors import ApiError, DecodeError, NotSentError, UsageError
+from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
@@ -48,7 +47,7 @@ class Plan:
     tls: Tls | None
     concurrency: int
     policy: Policy
-    proxy: str | None
+    proxy: Secret | None
 
 
 class Wiring:
@@ -64,7 +63,7 @@ class Wiring:
             plan.address,
             http,
             ssl=ssl,
-            proxy=plan.proxy,
+            proxy=plan.proxy.reveal() if plan.proxy else None,
             user_agent=_user_agent(),
             attempt_timeout=plan.policy.attempt_timeout,
         )
@@ -159,24 +158,8 @@ class Wiring:
         self.waits.retried(task_id)
         return reply
 
-    async def _exchange(
-        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
-    ) -> bytes:
-        # A login's answer is JSON; that of a refresh is bare text on some releases.
-        read = _json if method == "POST" else _as_is
-        call = Call(method, path, what, read, body=body, safe=True, secrets=secrets)
+    async def _exchange(self, call: Call[T]) -> T:
         return (await self._caller.call(call)).value
-
-
-async def _as_is(body: bytes) -> bytes:
-    return body
-
-
-async def _json(body: bytes) -> bytes:
-    # A proxy's page with 200 is worth another try. No sample of it is shown: it may be half a token pair.
-    if not is_json(body):
-        raise DecodeError("the answer is no JSON", not_json=True)
-    return body
 
 
 def _user_agent() -> str:

@@ -294,6 +294,13 @@ async def test_a_login_answer_without_a_token_is_a_decode_error(server, session_
     assert server.count("GET") == 0
 
 
+async def test_a_login_answered_by_a_page_of_html_is_asked_again(server, session_with):
+    server.script("POST", "/v1/tokens", html(200))
+    async with session_with() as session:
+        assert (await session.get("a")).id == "a"
+    assert server.logins == 2
+
+
 async def test_a_login_answer_without_a_refresh_token_is_good_until_the_token_dies(server, session_with):
     server.script(
         "POST", "/v1/tokens", doc({"accessToken": "t1"}), doc({"accessToken": "t2", "refreshToken": None})

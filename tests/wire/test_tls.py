@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import hashlib
 import logging
 import re
 import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -34,15 +34,15 @@ BRIEF = Policy(base=0.01, cap=0.02, deadline=2, attempt_timeout=1, grace=0.01)
 
 
 class Identity:
-    """An authority and the certificate it issued for *host*."""
+    """An authority and the certificate it issued for *host*, good from and until so many days from now."""
 
-    def __init__(self, directory: Path, host: str, valid: tuple[dt.datetime, ...] | None = None) -> None:
+    def __init__(self, directory: Path, host: str, days: tuple[int, int] = (-30, 30)) -> None:
         authority = trustme.CA()
-        since, until = valid or (None, None)
-        issued = authority.issue_cert(host, not_before=since, not_after=until)
+        begins, ends = (datetime.now(UTC) + timedelta(days=each) for each in days)
+        issued = authority.issue_cert(host, not_before=begins, not_after=ends)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(self.context)
-        self.ca_file = str(directory / f"ca-{host}.pem")
+        self.ca_file = str(directory / f"ca-{host}-{days[1]}.pem")
         authority.cert_pem.write_to_path(self.ca_file)
         leaf = load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
         self.fingerprint = hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
@@ -99,16 +99,14 @@ async def refused(server: FaultServer, tls: Tls | None, call: str = "login") -> 
     return caught.value
 
 
-_DAY = dt.timedelta(days=1)
-_NOW = dt.datetime.now(dt.UTC)
 # (the server's certificate or what it says instead, what the client was told, what its error says)
 UNTRUSTED = {
     "an unknown authority": ("127.0.0.1", None, "certificate"),
     "another authority than the chosen one": ("127.0.0.1", "another ca_file", "certificate"),
     "a certificate for another host": ("sfo-vcf01.rainpole.io", "its ca_file", r"127\.0\.0\.1"),
     "a certificate that is not the pinned one": ("127.0.0.1", "another fingerprint", "pinned"),
-    "an expired certificate": ((_NOW - 2 * _DAY, _NOW - _DAY), "its ca_file", "expired"),
-    "a certificate of tomorrow": ((_NOW + _DAY, _NOW + 2 * _DAY), "its ca_file", "not yet valid"),
+    "an expired certificate": ((-30, -1), "its ca_file", "expired"),
+    "a certificate of tomorrow": ((1, 30), "its ca_file", "not yet valid"),
     "HTTP without TLS": (b"HTTP/1.1 400 Bad Request\r\n\r\n", None, "TLS"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", None, "TLS"),
     "a refusal of the handshake": (b"\x15\x03\x03\x00\x02\x02\x28", None, "TLS"),
@@ -122,8 +120,8 @@ UNTRUSTED = {
 async def test_who_is_not_trusted_gets_nothing_and_is_not_asked_again(
     tmp_path, other_host, shown, choice, says, call
 ):
-    valid = shown if isinstance(shown, tuple) else None
-    identity = Identity(tmp_path, shown if isinstance(shown, str) else "127.0.0.1", valid)
+    days = shown if isinstance(shown, tuple) else (-30, 30)
+    identity = Identity(tmp_path, shown if isinstance(shown, str) else "127.0.0.1", days)
     tls = {
         None: lambda: None,
         "its ca_file": lambda: Tls(ca_file=identity.ca_file),
@@ -206,6 +204,57 @@ async def test_a_ca_file_that_cannot_be_read_is_said_on_opening(sddc, tmp_path):
     with pytest.raises(UsageError, match=r"missing\.pem"):
         await session_to(sddc, Tls(ca_file=str(tmp_path / "missing.pem"))).__aenter__()
     assert bytes(sddc.raw) == b""
+
+
+WHO = {
+    "another host": ("sfo-vcf01.rainpole.io", (-30, 30)),
+    "expired yesterday": ("127.0.0.1", (-30, -1)),
+    "not valid before tomorrow": ("127.0.0.1", (1, 30)),
+    "good, but of an unknown authority": ("127.0.0.1", (-30, 30)),
+    "good, but not the pinned one": ("127.0.0.1", (-30, 30)),
+}
+
+
+@pytest.mark.parametrize("lent", [False, True], ids=["own HTTP session", "lent HTTP session"])
+@pytest.mark.parametrize("who", WHO)
+async def test_who_is_not_trusted_gets_no_byte_of_a_credential(tmp_path, right, who, lent):
+    identity = Identity(tmp_path, *WHO[who])
+    if "authority" in who:
+        tls = Tls(ca_file=right.ca_file)
+    elif "pinned" in who:
+        tls = Tls(fingerprint=right.fingerprint)
+    else:
+        tls = Tls(ca_file=identity.ca_file)
+    calls = [
+        lambda s: s.get("a"),
+        lambda s: s.retry("a"),
+        lambda s: s.cancel("a"),
+        lambda s: s.page(),
+    ]
+    async with FaultServer(identity.context) as server, aiohttp.ClientSession() as http:
+        for auth in (PasswordAuth("admin@local", PASSWORD), BearerAuth("cAnArY-bearer")):
+            async with TaskSession(
+                server.url, auth, tls=tls, policy=BRIEF, http=http if lent else None
+            ) as session:
+                for call in calls:
+                    with pytest.raises(NotSentError) as caught:
+                        await call(session)
+                    assert caught.value.attempts == 1
+        assert server.connections >= ("pinned" in who)
+        assert bytes(server.raw) == b""
+
+
+async def test_a_certificate_that_is_swapped_in_mid_session_gets_nothing(sddc, right, other_host):
+    # The connection is kept for as long as it lasts; the next one is judged anew.
+    async with session_to(sddc, Tls(fingerprint=right.fingerprint)) as session:
+        await session.get("a")
+        await sddc.stop()
+        impostor = FaultServer(other_host.context)
+        impostor.port = sddc.port
+        async with impostor:
+            with pytest.raises(NotSentError, match="pinned"):
+                await session.get("a")
+        assert bytes(impostor.raw) == b""
 
 
 async def test_a_lent_session_gets_the_choice_too(sddc, right):
