@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from vcf_tasks_async.address import Tls
     from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth
     from vcf_tasks_async.bulk import BulkRun
+    from vcf_tasks_async.credential_models import (
+        AutoRotatePolicy,
+        BaseCredential,
+        CredentialsSubTask,
+        CredentialsTask,
+        CredentialsUpdateSpec,
+        ResourceCredentials,
+    )
+    from vcf_tasks_async.credential_stream import CredentialsStream
+    from vcf_tasks_async.credentials import Credentials
     from vcf_tasks_async.errors import (
         ApiError,
         BadRequest,
@@ -39,8 +49,6 @@ if TYPE_CHECKING:
     from vcf_tasks_async.judgement import Action
     from vcf_tasks_async.models import (
         DocumentationLink,
-        ErrorCause,
-        ErrorDetail,
         MessagePack,
         PageMetadata,
         Resource,
@@ -48,13 +56,13 @@ if TYPE_CHECKING:
         SubTask,
         Task,
         TaskPage,
-        ValidationNotification,
     )
     from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
     from vcf_tasks_async.policy import Policy, Polling
     from vcf_tasks_async.secret import Secret
     from vcf_tasks_async.session import TaskSession
     from vcf_tasks_async.status import Status
+    from vcf_tasks_async.steps import ErrorCause, ErrorDetail, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
     from vcf_tasks_async.text import inert
     from vcf_tasks_async.wait_many import TaskWaits
@@ -64,11 +72,18 @@ __all__ = [
     "Action",
     "ApiError",
     "ApiKeyAuth",
+    "AutoRotatePolicy",
     "BadRequest",
+    "BaseCredential",
     "BearerAuth",
     "BulkFailures",
     "BulkReport",
     "BulkRun",
+    "Credentials",
+    "CredentialsStream",
+    "CredentialsSubTask",
+    "CredentialsTask",
+    "CredentialsUpdateSpec",
     "DeadlineError",
     "DecodeError",
     "DocumentationLink",
@@ -88,6 +103,7 @@ __all__ = [
     "Progress",
     "RateLimited",
     "Resource",
+    "ResourceCredentials",
     "Result",
     "Secret",
     "ServerError",
@@ -122,6 +138,12 @@ _ROOMS = {
     "address": ("Tls",),
     "auth": ("ApiKeyAuth", "BearerAuth", "IdTokenAuth", "PasswordAuth"),
     "bulk": ("BulkRun",),
+    "credential_models": (
+        "AutoRotatePolicy", "BaseCredential", "CredentialsSubTask", "CredentialsTask",
+        "CredentialsUpdateSpec", "ResourceCredentials",
+    ),
+    "credential_stream": ("CredentialsStream",),
+    "credentials": ("Credentials",),
     "errors": (
         "ApiError", "BadRequest", "DeadlineError", "DecodeError", "Forbidden", "NotSentError",
         "OutcomeUnknownError", "RateLimited", "ServerError", "TaskConflict", "TaskFailed", "TaskGone",
@@ -131,8 +153,8 @@ _ROOMS = {
     "events": ("EventKind", "Progress", "TaskEvent"),
     "filters": ("TaskFilter",),
     "models": (
-        "DocumentationLink", "ErrorCause", "ErrorDetail", "MessagePack", "PageMetadata", "Resource", "Stage",
-        "SubTask", "Task", "TaskPage", "ValidationNotification",
+        "DocumentationLink", "MessagePack", "PageMetadata", "Resource", "Stage", "SubTask", "Task",
+        "TaskPage",
     ),
     "outcomes": ("BulkFailures", "BulkReport", "Outcome", "Result"),
     "judgement": ("Action",),
@@ -140,6 +162,7 @@ _ROOMS = {
     "secret": ("Secret",),
     "session": ("TaskSession",),
     "status": ("Status",),
+    "steps": ("ErrorCause", "ErrorDetail", "ValidationNotification"),
     "stream": ("TaskStream",),
     "text": ("inert",),
     "wait_many": ("TaskWaits",),

@@ -7,9 +7,9 @@ time, so that no reader of many pages holds the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 
@@ -22,6 +22,7 @@ from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task, TaskPage
 
 LARGEST_PAGE: Final = 100
+R = TypeVar("R", bound=Iterator[None])
 # Seconds for which structuring may hold the event loop before others have their turn.
 _SLICE: Final = 0.002
 
@@ -76,19 +77,23 @@ class Api:
         return await self._write("DELETE", task_id, "cancellation", proceed)
 
     async def _write(self, method: str, task_id: str, what: str, proceed: Callable[[], bool]) -> Reply[None]:
-        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _nothing, proceed=proceed)
+        call = Call(method, task_path(task_id), f"{what} of task {task_id}", nothing, proceed=proceed)
         return await self._caller.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:
         # One at a time: sixteen pages that arrive together would take their slices in one turn of the loop.
         async with self._reading:
+            return (await in_slices(PageReader(body))).page()
+
+
+async def in_slices(reader: R) -> R:
+    """*reader*, read to its end with others on the loop having their turn between."""
+    since = perf_counter()
+    for _ in reader:
+        if perf_counter() - since > _SLICE:
+            await asyncio.sleep(0)
             since = perf_counter()
-            reader = PageReader(body)
-            for _ in reader:
-                if perf_counter() - since > _SLICE:
-                    await asyncio.sleep(0)
-                    since = perf_counter()
-            return reader.page()
+    return reader
 
 
 async def _read_task(body: bytes) -> Task:
@@ -99,7 +104,8 @@ async def _as_json(body: bytes) -> Any:
     return parse_json(body)
 
 
-async def _nothing(body: bytes) -> None:
+async def nothing(body: bytes) -> None:
+    """Read an answer of which the status is all that counts."""
     # A proxy's log-in or maintenance page comes with 200 as well; that is no word of SDDC Manager's.
     if body.strip():
         parse_json(body)

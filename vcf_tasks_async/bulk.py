@@ -24,8 +24,8 @@ from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.targets import Source, Targets
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
@@ -212,7 +212,7 @@ class BulkRun(AsyncIterator[Outcome]):
     async def _wind_up(self) -> None:
         """Account for what was not come to, and close what was opened."""
         for target in self._source.rest():
-            task_id = target.id if isinstance(target, Task) else target
+            task_id = target if isinstance(target, str) else target.id
             if self._seen.add(task_id):
                 self._tell(self._dispatch.not_sent(task_id), judged=False)
         self.report.complete = self._source.exhausted and self._source.error is None
@@ -229,8 +229,8 @@ class BulkRun(AsyncIterator[Outcome]):
             target = await self._source.take()
             if target is None:
                 return
-            task = target if isinstance(target, Task) else None
-            task_id = target.id if isinstance(target, Task) else target
+            task = None if isinstance(target, str) else target
+            task_id = target if isinstance(target, str) else target.id
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
                 await self._give_way()
@@ -251,7 +251,7 @@ class BulkRun(AsyncIterator[Outcome]):
         finally:
             self._lost.release()
 
-    def _decide(self, outcome: Outcome, task: Task | None, group: anyio.abc.TaskGroup) -> None:
+    def _decide(self, outcome: Outcome, task: AnyTask | None, group: anyio.abc.TaskGroup) -> None:
         """An outcome is known: tell it, or follow the task to its end first."""
         follow = self._options.follow
         self._note(outcome, group)
@@ -262,7 +262,7 @@ class BulkRun(AsyncIterator[Outcome]):
         else:
             group.start_soon(self._follow, outcome, task, follow)
 
-    async def _follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> None:
+    async def _follow(self, outcome: Outcome, task: AnyTask | None, follow: Follow) -> None:
         with anyio.CancelScope() as scope:
             self._follows.add(scope)
             if self._stopping.is_set():

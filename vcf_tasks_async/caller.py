@@ -15,8 +15,9 @@ import anyio
 
 from vcf_tasks_async.answers import Answer, Trouble, error_for, undecodable
 from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.codec import decode_error
 from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
-from vcf_tasks_async.policy import Failure, Policy, RepeatBudget, delay_before, may_repeat
+from vcf_tasks_async.policy import Failure, Policy, RepeatBudget, delay_before, may_repeat, polite_pause
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
 from vcf_tasks_async.transport import Transport
@@ -25,6 +26,7 @@ _log = logging.getLogger("vcf_tasks_async")
 T = TypeVar("T")
 
 _FOR_TOKEN: Final = "the login"  # noqa: S105 - what was waited for
+_FOR_ROOM: Final = "room among the credential operations"
 _FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that is too short"
 # A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
 _RENEWALS: Final = 2
@@ -82,7 +84,7 @@ class Caller:
             TransportError: no usable answer to a read.
             DecodeError: an answer to a read that can't be read.
         """
-        ends = asyncio.get_running_loop().time() + self._policy.deadline
+        ends = asyncio.get_running_loop().time() + (call.deadline or self._policy.deadline)
         self._budget.give()
         attempts = renewals = 0
         while True:
@@ -104,12 +106,19 @@ class Caller:
                     return Reply(result[0], attempts)
                 outcome = result
             rejected = outcome.failure.status
-            if token is not None and tokens is not None and rejected in (401, 403) and renewals < _RENEWALS:
+            crowded = rejected == 403 and await self._is_crowded(call, outcome, attempts, ends)
+            if (
+                rejected in (401, 403)
+                and not crowded
+                and token is not None
+                and tokens is not None
+                and renewals < _RENEWALS
+            ):
                 renewals += 1
                 renewal = tokens.renew(token, certain=rejected == 401)
                 if await self._until(ends, renewal, call, attempts, _FOR_TOKEN):
                     continue
-            pause = self._pause(call, outcome.failure, attempts + 1, ends)
+            pause = self._pause(call, outcome.failure, attempts + 1, ends, crowded=crowded)
             if pause is None or self._closing.is_set():
                 raise error_for(outcome, what=call.what, safe=call.safe, **self._where(call, attempts))
             _log.debug(
@@ -154,8 +163,9 @@ class Caller:
         raise self._deadline(call, attempts, what)
 
     def _deadline(self, call: Call[Any], attempts: int, what: str) -> DeadlineError:
+        seconds = call.deadline or self._policy.deadline
         return DeadlineError(
-            f"{call.what} at {self._manager}: {self._policy.deadline:g} s passed while it waited for {what}",
+            f"{call.what} at {self._manager}: {seconds:g} s passed while it waited for {what}",
             **self._where(call, attempts),
         )
 
@@ -182,12 +192,26 @@ class Caller:
                 f"{call.what} at {self._manager}: not sent, the run was ended", **self._where(call, attempts)
             )
 
-    def _pause(self, call: Call[Any], failure: Failure, attempt: int, ends: float) -> float | None:
+    async def _is_crowded(self, call: Call[Any], outcome: Trouble, attempts: int, ends: float) -> bool:
+        """Whether a 403 says no more than "not now"."""
+        if call.waits_out is None:
+            return False
+        detail = None if outcome.answer is None else decode_error(outcome.answer.body)
+        return await self._until(ends, call.waits_out(detail), call, attempts, _FOR_ROOM)
+
+    def _pause(
+        self, call: Call[Any], failure: Failure, attempt: int, ends: float, *, crowded: bool
+    ) -> float | None:
         """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
+        left = ends - self._least(call) - asyncio.get_running_loop().time()
+        if crowded:
+            # Takes nothing from the budget, which is for trouble.
+            politely = polite_pause(attempt, failure.retry_after, self._policy, rng=self._rng)
+            return politely if politely < left else None
         if not call.repeat or not may_repeat(failure, safe=call.safe):
             return None
         pause = delay_before(attempt, failure, self._policy, rng=self._rng)
-        if pause is None or asyncio.get_running_loop().time() + pause + self._least(call) >= ends:
+        if pause is None or pause >= left:
             return None
         return pause if self._budget.take() else None
 

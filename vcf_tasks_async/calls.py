@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import attrs
 
 from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.steps import ErrorDetail
 
 T = TypeVar("T")
 
@@ -28,6 +29,8 @@ class Call(Generic[T]):
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
         secrets: what the answer must not tell, whoever repeats it there.
         proceed: asked right before each sending; False ends the call as not sent.
+        waits_out: asked about a 403: whether it only says "not now", and is to be waited out.
+        deadline: seconds for the whole call; None takes the policy's.
     """
 
     method: str
@@ -40,6 +43,8 @@ class Call(Generic[T]):
     repeat: bool = True
     secrets: tuple[Secret, ...] = ()
     proceed: Callable[[], bool] = _always
+    waits_out: Callable[[ErrorDetail | None], Awaitable[bool]] | None = None
+    deadline: float | None = None
 
     def redacted(self, body: bytes) -> bytes:
         """*body* without the secrets of this call, plain or as JSON writes them."""

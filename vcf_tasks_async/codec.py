@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
-from vcf_tasks_async.base import Model, json_names
+from vcf_tasks_async.base import Guarded, Model, json_names
+from vcf_tasks_async.credential_models import CredentialsTask, CredentialsTaskPage
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task, TaskPage
+from vcf_tasks_async.models import PageMetadata, Task, TaskPage
+from vcf_tasks_async.secret import MASK
+from vcf_tasks_async.steps import ErrorDetail
 from vcf_tasks_async.structuring import Odd, explain, is_too_deep, kind_of, make_converter
 from vcf_tasks_async.text import inert
 
@@ -26,8 +29,11 @@ _OF_A_PAGE = ("elements", "pageMetadata")
 _ERROR_KEYS = frozenset(json_names(ErrorDetail).values())
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, guarded: bool = False) -> Any:
     """The document in *body*: strict JSON in UTF-8.
+
+    Args:
+        guarded: there may be secrets in it, so that no error shows a sample.
 
     Raises:
         DecodeError: not UTF-8, not JSON, NaN or Infinity in it, or nested too deep.
@@ -40,6 +46,8 @@ def parse_json(body: bytes) -> Any:
         reason = f"not UTF-8 at byte {error.start}"
     except ValueError as error:
         reason = inert(str(error), limit=_SAMPLE)
+    if guarded:
+        raise DecodeError("not JSON", not_json=True) from None
     raise DecodeError(f"not JSON: {reason}", sample=_sample(body), not_json=True)
 
 
@@ -72,29 +80,26 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-class PageReader(Iterator[None]):
-    """A page, structured one element a step, so that a caller on an event loop can breathe between.
+class _Elements(Iterator[None]):
+    """The elements of a page, structured one a step, so that a caller on an event loop can breathe between.
 
     Raises:
         DecodeError: the document is no page at all. A malformed element does not cost the others: it
             is kept for `TaskPage.malformed`.
-
-    Example:
-        >>> reader = PageReader(b'{"elements": [{"id": "a758"}, {"id": null}]}')
-        >>> for _ in reader:
-        ...     pass  # await asyncio.sleep(0) now and then
-        >>> page = reader.page()
-        >>> page.elements[0].id, str(page.malformed[0])
-        ('a758', 'malformed answer at $.elements[1]: id is missing')
     """
 
+    _item: ClassVar[type[Task | CredentialsTask]]
+
     def __init__(self, body: bytes) -> None:
-        document = parse_json(body)
+        guarded = issubclass(self._item, Guarded)
+        document = parse_json(body, guarded=guarded)
         if type(document) is not dict:
-            raise _malformed(f"expected a page, found {kind_of(document)}", "$", None, document)
+            shown = MASK if guarded else document
+            raise _malformed(f"expected a page, found {kind_of(document)}", "$", None, shown)
         elements = document.get("elements")
         if elements is not None and type(elements) is not list:
-            raise _malformed(f"expected a list, found {kind_of(elements)}", "$.elements", None, elements)
+            shown = MASK if guarded else elements
+            raise _malformed(f"expected a list, found {kind_of(elements)}", "$.elements", None, shown)
         if elements is None and "pageMetadata" not in document:
             raise _malformed("expected a page, found neither elements nor pageMetadata", "$", None, document)
         self._document: dict[str, Any] = document
@@ -103,18 +108,18 @@ class PageReader(Iterator[None]):
             raise _malformed("nested too deep", "$", None, document)
         self._has_elements = elements is not None
         self._pending = enumerate(elements or ())
-        self._tasks: list[Task] = []
+        self._tasks: list[Any] = []
         self._malformed: list[DecodeError] = []
 
     def __next__(self) -> None:
         index, element = next(self._pending)
         try:
-            self._tasks.append(structure(element, Task, f"$.elements[{index}]"))
+            self._tasks.append(structure(element, self._item, f"$.elements[{index}]"))
         except DecodeError as error:
-            self._malformed.append(error)
+            # Without its traceback, which holds on to the whole page, and to secrets in it.
+            self._malformed.append(error.with_traceback(None))
 
-    def page(self) -> TaskPage:
-        """The page, once all steps are done."""
+    def _fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         if (metadata := self._document.get("pageMetadata")) is not None:
             try:
@@ -126,7 +131,36 @@ class PageReader(Iterator[None]):
             fields["elements"] = tuple(self._tasks)
         if self._extra:
             fields["extra"] = self._extra
-        return TaskPage(malformed=tuple(self._malformed), **fields)
+        return {**fields, "malformed": tuple(self._malformed)}
+
+
+class PageReader(_Elements):
+    """A page of tasks, structured one element a step.
+
+    Example:
+        >>> reader = PageReader(b'{"elements": [{"id": "a758"}, {"id": null}]}')
+        >>> for _ in reader:
+        ...     pass  # await asyncio.sleep(0) now and then
+        >>> page = reader.page()
+        >>> page.elements[0].id, str(page.malformed[0])
+        ('a758', 'malformed answer at $.elements[1]: id is missing')
+    """
+
+    _item = Task
+
+    def page(self) -> TaskPage:
+        """The page, once all steps are done."""
+        return TaskPage(**self._fields())
+
+
+class CredentialsPageReader(_Elements):
+    """A page of credential tasks, structured one element a step."""
+
+    _item = CredentialsTask
+
+    def page(self) -> CredentialsTaskPage:
+        """The page, once all steps are done."""
+        return CredentialsTaskPage(**self._fields())
 
 
 def decode_page(body: bytes) -> TaskPage:
@@ -154,7 +188,7 @@ def structure(document: Any, cls: type[M], path: str = "$") -> M:
         finding = ("malformed", path, document)
     reason, place, value = finding
     task_id = document.get("id") if type(document) is dict else None
-    raise _malformed(reason, place, task_id, value)
+    raise _malformed(reason, place, task_id, MASK if issubclass(cls, Guarded) else value)
 
 
 def encode(document: object) -> bytes:

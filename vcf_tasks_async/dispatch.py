@@ -17,13 +17,14 @@ from vcf_tasks_async.address import checked_id
 from vcf_tasks_async.brakes import Pace
 from vcf_tasks_async.errors import UsageError, VcfTasksError, WaitError
 from vcf_tasks_async.journal import Earlier, Journal
-from vcf_tasks_async.judgement import Action, Sighting, why_not
+from vcf_tasks_async.judgement import Action, Sighting, sighted, why_not
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.writes import Lost, Proceed
 
 # Follows an accepted task to its end: its id, and the task as it was before.
-Follow = Callable[[str, Task | None], Awaitable[Task]]
+Follow = Callable[[str, AnyTask | None], Awaitable[Task]]
 
 
 class Writes(Protocol):
@@ -41,7 +42,7 @@ class Sent:
     """A target that its worker is done with, and whose outcome is still to be found out."""
 
     task_id: str
-    task: Task | None
+    task: AnyTask | None
     lost: Lost | None = None
     earlier: Earlier | None = None
 
@@ -78,7 +79,7 @@ class Dispatch:
         # Targets whose write may have left, and whose outcome is not known yet.
         self.left: set[str] = set()
 
-    async def begin(self, task_id: str, task: Task | None) -> Outcome | Sent:
+    async def begin(self, task_id: str, task: AnyTask | None) -> Outcome | Sent:
         """Send the write, if it is to be sent; what takes longer is left to `finish`."""
         earlier = self.journal.earlier(task_id) if self.journal else None
         if earlier is not None and earlier.result in (Result.ACCEPTED, Result.REJECTED):
@@ -89,7 +90,7 @@ class Dispatch:
             return Sent(task_id, task, earlier=earlier)
         return self._unsendable(task_id, task) or await self._send(task_id, task)
 
-    def _unsendable(self, task_id: str, task: Task | None) -> Outcome | None:
+    def _unsendable(self, task_id: str, task: AnyTask | None) -> Outcome | None:
         """The outcome of a target that is not worth a request."""
         try:
             checked_id(task_id)
@@ -100,12 +101,12 @@ class Dispatch:
             reason = f"dry run: its {self._action.value} would be sent"
         return None if reason is None else self._outcome(task_id, Result.SKIPPED, reason)
 
-    async def _send(self, task_id: str, task: Task | None) -> Outcome | Sent:
+    async def _send(self, task_id: str, task: AnyTask | None) -> Outcome | Sent:
         await self._turn()
         if self._stopping.is_set():
             return self.not_sent(task_id)
         if self.journal is not None:
-            self.journal.intent(task_id, None if task is None else Sighting.of(task))
+            self.journal.intent(task_id, sighted(self._action, task))
         try:
             sent = await self._writes.send(self._action, task_id, partial(self._proceed, task_id))
         except UsageError as error:
@@ -119,7 +120,7 @@ class Dispatch:
     async def finish(self, sent: Sent) -> Outcome:
         """Find out what became of a write whose answer was lost, now or in an earlier run."""
         if sent.lost is not None:
-            before = None if sent.task is None else Sighting.of(sent.task)
+            before = sighted(self._action, sent.task)
             outcome = await self._writes.settle(self._action, sent.task_id, before, sent.lost)
             self.left.discard(sent.task_id)
             return outcome
@@ -131,7 +132,7 @@ class Dispatch:
         again = self._unsendable(sent.task_id, sent.task) or await self._send(sent.task_id, sent.task)
         return await self.finish(again) if isinstance(again, Sent) else again
 
-    async def follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> Outcome:
+    async def follow(self, outcome: Outcome, task: AnyTask | None, follow: Follow) -> Outcome:
         """*outcome* with the task as it ended, once it has."""
         clock = asyncio.get_running_loop().time
         started = clock()

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vcf_tasks_async.models import ErrorDetail, Task
+    from vcf_tasks_async.models import Task
+    from vcf_tasks_async.steps import ErrorDetail
 
 
 class VcfTasksError(Exception):

@@ -10,6 +10,7 @@ from vcf_tasks_async.acts import Acts
 from vcf_tasks_async.address import Tls, check_proxy, checked_id, parse_address
 from vcf_tasks_async.api import checked_count, checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
+from vcf_tasks_async.credentials import Credentials
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.follows import Follows
@@ -128,6 +129,16 @@ class TaskSession(Acts, Follows):
         if here is not wiring.loop:
             raise UsageError("this session was opened on another event loop: make one session for each loop")
         return wiring
+
+    @property
+    def credentials(self) -> Credentials:
+        """The credential (password) tasks: list, get, retry and cancel them.
+
+        Example:
+            >>> async for task in session.credentials.stream(TaskFilter(status=Status.FAILED)):
+            ...     print(task.type, task.cause)
+        """
+        return Credentials(self._opened)
 
     # --- reading ------------------------------------------------------------------------------------
 

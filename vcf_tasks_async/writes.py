@@ -24,8 +24,8 @@ from vcf_tasks_async.errors import (
     VcfTasksError,
 )
 from vcf_tasks_async.judgement import Action, Applied, Sighting, judge_lost
-from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.text import inert
 
 # Seconds before the first look at a task whose answer was lost; each pause is twice the one before.
@@ -40,7 +40,7 @@ class _Sent(Protocol):
 
 Proceed = Callable[[], bool]
 Send = Callable[[str, Proceed], Awaitable[_Sent]]
-Look = Callable[[str], Awaitable[Task]]
+Look = Callable[[str], Awaitable[AnyTask]]
 
 
 @attrs.frozen

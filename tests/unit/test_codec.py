@@ -39,7 +39,9 @@ from vcf_tasks_async.codec import (
     structure,
 )
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.models import ErrorDetail, PageMetadata, Status, Task, TaskPage
+from vcf_tasks_async.models import PageMetadata, Task, TaskPage
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.steps import ErrorDetail
 from vcf_tasks_async.structuring import DEPTH, explain
 from vcf_tasks_async.text import inert
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcf_tasks_async.judgement import Action, Applied, Sighting, judge_lost, why_not
-from vcf_tasks_async.models import ErrorDetail, Status, SubTask, Task
+from vcf_tasks_async.models import SubTask, Task
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.steps import ErrorDetail
 
 # --- what a look at the task says about a lost write ----------------------------------------------
 
