@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         TaskStalled,
         TransportError,
         Unauthorized,
+        UnsupportedError,
         UsageError,
         VcfTasksError,
         WaitError,
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     )
     from vcf_tasks_async.events import EventKind, Progress, TaskEvent
     from vcf_tasks_async.filters import TaskFilter
+    from vcf_tasks_async.histories import HistoryDeletion
     from vcf_tasks_async.judgement import Action
     from vcf_tasks_async.models import (
         DocumentationLink,
+        HistoryFailure,
         MessagePack,
         PageMetadata,
         Resource,
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
         SubTask,
         Task,
         TaskPage,
+        TaskSettings,
     )
     from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
     from vcf_tasks_async.policy import Policy, Polling
@@ -91,6 +95,8 @@ __all__ = [
     "ErrorDetail",
     "EventKind",
     "Forbidden",
+    "HistoryDeletion",
+    "HistoryFailure",
     "IdTokenAuth",
     "MessagePack",
     "NotSentError",
@@ -119,6 +125,7 @@ __all__ = [
     "TaskNotFound",
     "TaskPage",
     "TaskSession",
+    "TaskSettings",
     "TaskStalled",
     "TaskStream",
     "TaskWaits",
@@ -126,6 +133,7 @@ __all__ = [
     "Tls",
     "TransportError",
     "Unauthorized",
+    "UnsupportedError",
     "UsageError",
     "ValidationNotification",
     "VcfTasksError",
@@ -147,16 +155,17 @@ _ROOMS = {
     "errors": (
         "ApiError", "BadRequest", "DeadlineError", "DecodeError", "Forbidden", "NotSentError",
         "OutcomeUnknownError", "RateLimited", "ServerError", "TaskConflict", "TaskFailed", "TaskGone",
-        "TaskNotFound", "TaskStalled", "TransportError", "Unauthorized", "UsageError", "VcfTasksError",
-        "WaitError", "WaitTimeout",
+        "TaskNotFound", "TaskStalled", "TransportError", "Unauthorized", "UnsupportedError", "UsageError",
+        "VcfTasksError", "WaitError", "WaitTimeout",
     ),
     "events": ("EventKind", "Progress", "TaskEvent"),
     "filters": ("TaskFilter",),
     "models": (
-        "DocumentationLink", "MessagePack", "PageMetadata", "Resource", "Stage", "SubTask", "Task",
-        "TaskPage",
+        "DocumentationLink", "HistoryFailure", "MessagePack", "PageMetadata", "Resource", "Stage", "SubTask",
+        "Task", "TaskPage", "TaskSettings",
     ),
     "outcomes": ("BulkFailures", "BulkReport", "Outcome", "Result"),
+    "histories": ("HistoryDeletion",),
     "judgement": ("Action",),
     "policy": ("Policy", "Polling"),
     "secret": ("Secret",),

@@ -16,12 +16,14 @@ import anyio
 from vcf_tasks_async.address import task_path
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
-from vcf_tasks_async.codec import PageReader, decode_task, parse_json
+from vcf_tasks_async.codec import PageReader, decode_task, encode, parse_json, structure
 from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
-from vcf_tasks_async.models import Task, TaskPage
+from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
 
 LARGEST_PAGE: Final = 100
+_SETTINGS: Final = "/v1/tasks/config/settings"
+_HISTORY: Final = "/v1/tasks/history"
 R = TypeVar("R", bound=Iterator[None])
 # Seconds for which structuring may hold the event loop before others have their turn.
 _SLICE: Final = 0.002
@@ -59,6 +61,28 @@ class Api:
         call = Call("GET", task_path(task_id), f"task {task_id}", _read_task, safe=True)
         return (await self._caller.call(call, self._tokens)).value
 
+    async def settings(self, *, repeat: bool = True) -> TaskSettings:
+        """``GET /v1/tasks/config/settings`` (9.1)."""
+        call = Call("GET", _SETTINGS, "task settings", _read_settings, safe=True, repeat=repeat)
+        return (await self._caller.call(call, self._tokens)).value
+
+    async def update_settings(self, retention_days: int) -> TaskSettings:
+        """``PATCH /v1/tasks/config/settings`` (9.1)."""
+        body = encode({"retentionDays": retention_days})
+        call = Call("PATCH", _SETTINGS, "update of the task settings", _read_settings, body=body)
+        return (await self._caller.call(call, self._tokens)).value
+
+    async def delete_histories(self, task_ids: list[str]) -> HistoryAnswer:
+        """``DELETE /v1/tasks/history`` (9.1)."""
+        what = f"deletion of {len(task_ids)} task histor{'y' if len(task_ids) == 1 else 'ies'}"
+        call = Call("DELETE", _HISTORY, what, _read_histories, body=encode({"taskIds": task_ids}))
+        return (await self._caller.call(call, self._tokens)).value
+
+    async def task_called_history(self) -> Task:
+        """``GET /v1/tasks/history``: the task of that id, which should not be. Asked once."""
+        call = Call("GET", _HISTORY, "task 'history'", _read_task, safe=True, repeat=False)
+        return (await self._caller.call(call, self._tokens)).value
+
     async def is_credential_task(self, task_id: str) -> bool:
         """Whether ``GET /v1/credentials/tasks/{id}`` knows the task. A look, no promise: asked once."""
         path = task_path(task_id, "/v1/credentials/tasks")
@@ -94,6 +118,14 @@ async def in_slices(reader: R) -> R:
             await asyncio.sleep(0)
             since = perf_counter()
     return reader
+
+
+async def _read_settings(body: bytes) -> TaskSettings:
+    return structure(parse_json(body), TaskSettings)
+
+
+async def _read_histories(body: bytes) -> HistoryAnswer:
+    return structure(parse_json(body), HistoryAnswer)
 
 
 async def _read_task(body: bytes) -> Task:

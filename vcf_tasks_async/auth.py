@@ -13,6 +13,7 @@ from vcf_tasks_async.secret import Secret
 
 SecretSource = Secret | Callable[[], str | Awaitable[str]]
 SecretInput = str | SecretSource
+NameSource = str | Callable[[], str | Awaitable[str]]
 
 
 def _secret(value: SecretInput) -> SecretSource:
@@ -28,9 +29,14 @@ def _shown(source: SecretSource) -> str:
     return repr(source) if isinstance(source, Secret) else "<callable>"
 
 
-def _username(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value:
-        raise UsageError("username takes a text such as administrator@vsphere.local")
+def _username(instance: object, attribute: attrs.Attribute[NameSource], value: object) -> None:
+    is_maker = callable(value) and not isinstance(value, type)
+    if not is_maker and (not isinstance(value, str) or not value):
+        raise UsageError("username takes a text such as administrator@vsphere.local, or a callable")
+
+
+def _named(source: object) -> str:
+    return repr(source) if isinstance(source, str) else "<callable>"
 
 
 async def ask(source: SecretSource) -> Secret:
@@ -54,21 +60,25 @@ class PasswordAuth:
     """Log in with user name and password.
 
     Args:
-        username: such as ``administrator@vsphere.local`` (``admin@local`` on the VCF Installer).
-        password: the password, or a callable (sync or async) that is asked for it at each login; a
-            sync one is called in a worker thread.
+        username: such as ``administrator@vsphere.local`` (``admin@local`` on the VCF Installer), or a
+            callable as for the password.
+        password: the password, or a callable (sync or async) that is asked for it at each login, after
+            the username; a sync one is called in a worker thread.
 
     Example:
         >>> PasswordAuth("administrator@vsphere.local", "VMw@re1!")
         PasswordAuth(username='administrator@vsphere.local', password=Secret('***'))
     """
 
-    username: str = attrs.field(validator=_username)
+    username: NameSource = attrs.field(validator=_username, repr=_named)
     password: SecretSource = attrs.field(converter=_secret, repr=_shown)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
-        return {"username": self.username, "password": await ask(self.password)}
+        username = self.username
+        if not isinstance(username, str):
+            username = (await ask(username)).reveal()
+        return {"username": username, "password": await ask(self.password)}
 
 
 @attrs.frozen

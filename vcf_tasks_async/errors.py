@@ -155,6 +155,18 @@ class ServerError(ApiError):
     """5xx, or a front end that answers for a service that is not ready."""
 
 
+class UnsupportedError(ApiError):
+    """This release (or product) does not have what was asked for.
+
+    Attributes:
+        needs: the release that has it, such as ``9.1``.
+    """
+
+    def __init__(self, message: str, *, needs: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.needs = needs
+
+
 class DecodeError(VcfTasksError):
     """An answer, or one element of it, is not what the API promises.
 

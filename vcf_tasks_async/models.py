@@ -158,3 +158,37 @@ class TaskPage(Model):
     def received(self) -> int:
         """How many elements came, readable or not."""
         return len(self.elements) + sum(1 for e in self.malformed if e.json_path.startswith("$.elements["))
+
+
+@attrs.frozen
+class TaskSettings(Model):
+    """How long tasks are kept (9.1).
+
+    Attributes:
+        retention_days: days after which SDDC Manager cleans tasks up, 1 to 730.
+    """
+
+    retention_days: int | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@attrs.frozen
+class HistoryFailure(Model):
+    """A task whose history was not deleted (9.1), and why.
+
+    Source: ``TaskHistoryDeletionError``, VMware Cloud Foundation API 9.1.
+    """
+
+    task_id: str | None = None
+    error_code: str | None = None
+    message: str | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@attrs.frozen
+class HistoryAnswer(Model):
+    """The answer to one ``DELETE /v1/tasks/history`` (9.1)."""
+
+    successful: tuple[str | None, ...] = ABSENT
+    failed: tuple[HistoryFailure, ...] = ABSENT
+    extra: Mapping[str, Any] = extra_field()

@@ -18,13 +18,14 @@ from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.transport import check_lent
+from vcf_tasks_async.upkeep import Upkeep
 from vcf_tasks_async.wiring import Plan, Wiring
 
 if TYPE_CHECKING:
     import aiohttp
 
 
-class TaskSession(Acts, Follows):
+class TaskSession(Acts, Follows, Upkeep):
     """A session with one SDDC Manager (or VCF Installer): list, get, retry and cancel its tasks.
 
     An async context manager. Logs in with the first call and keeps the token fresh; any number of asyncio

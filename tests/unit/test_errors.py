@@ -108,6 +108,7 @@ def test_the_tree_is_the_one_of_the_design():
             ],
             "ApiError",
         ),
+        "UnsupportedError": "ApiError",
         "DecodeError": "VcfTasksError",
         "WaitError": "VcfTasksError",
         **dict.fromkeys(["TaskFailed", "TaskGone", "WaitTimeout"], "WaitError"),

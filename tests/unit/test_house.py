@@ -25,12 +25,13 @@ FLOOR = {
     "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "judgement": 2, "paging": 2, "policy": 2,
     "structuring": 2, "targets": 2,
     "codec": 3, "crowding": 3, "following": 3, "outcomes": 3, "stream": 3,
-    "answers": 4, "brakes": 4, "journal": 4, "lanes": 4, "tokens": 4, "waiting": 4, "writes": 4,
+    "answers": 4, "brakes": 4, "histories": 4, "journal": 4, "lanes": 4, "tokens": 4, "waiting": 4,
+    "writes": 4,
     "dispatch": 5, "polling": 5, "transport": 5, "wait_many": 5, "watch": 5,
     "bulk": 6, "caller": 6,
     "api": 7,
     "wiring": 8,
-    "acts": 9, "follows": 9,
+    "acts": 9, "follows": 9, "upkeep": 9,
     "session": 10,
     "fleet": 11,
     "cli": 12, "dask": 12,
@@ -49,11 +50,12 @@ WIRE = {
     "session",
     "tokens",
     "transport",
+    "upkeep",
     "wiring",
 }
 CALLABLES_ONLY = (
-    "brakes", "bulk", "credential_stream", "crowding", "dispatch", "following", "journal", "lanes",
-    "mailbox", "polling", "stream", "targets", "wait_many", "waiting", "watch", "writes",
+    "brakes", "bulk", "credential_stream", "crowding", "dispatch", "following", "histories", "journal",
+    "lanes", "mailbox", "polling", "stream", "targets", "wait_many", "waiting", "watch", "writes",
 )  # fmt: skip
 
 
