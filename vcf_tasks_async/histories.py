@@ -54,12 +54,9 @@ class HistoryDeletion:
 
     def __str__(self) -> str:
         """The result for a person: the counts, and what failed, grouped by its reason."""
-        counts: dict[str, Sized] = {
-            "deleted": self.successful,
-            "failed": self.failed,
-            "unknown": self.unknown,
-        }
-        line = ", ".join(f"{len(ids)} {what}" for what, ids in counts.items() if ids) or "nothing to delete"
+        several: tuple[Sized, ...] = (self.successful, self.failed, self.unknown)
+        counts = zip(map(len, several), ("deleted", "failed", "unknown"), strict=True)
+        line = ", ".join(f"{n} {what}" for n, what in counts if n) or "nothing to delete"
         return line + (": " + "; ".join(self._troubles()) if self.failed else "")
 
     def _troubles(self) -> Iterator[str]:

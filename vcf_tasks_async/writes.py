@@ -120,7 +120,7 @@ class Writer:
         ):
             reason = (
                 "it is a credential task: SDDC Manager retries those only through"
-                f" PATCH /v1/credentials/tasks/{task_id}, with the credentials to set"
+                f" PATCH /v1/credentials/tasks/{task_id}, which is session.credentials.retry(id, spec)"
             )
         return Outcome(task_id, action, result, reason, kept, attempts, clock() - started)
 
