@@ -207,7 +207,8 @@ class Caller:
         if crowded:
             # Takes nothing from the budget, which is for trouble.
             politely = polite_pause(attempt, failure.retry_after, self._policy, rng=self._rng)
-            return politely if politely < left else None
+            # With something to spare, so that the refusal is told and not that time ran out.
+            return politely if politely + self._least(call) < left else None
         if not call.repeat or not may_repeat(failure, safe=call.safe):
             return None
         pause = delay_before(attempt, failure, self._policy, rng=self._rng)

@@ -115,15 +115,41 @@ class Upkeep:
 
 
 async def _settings(api: Api) -> TaskSettings:
-    try:
-        return await api.settings(repeat=False)
-    except ApiError as error:
-        if await _lacks(api, error):
-            raise _unsupported("task settings", error) from error
-    except VcfTasksError:
-        # Worth the repeats of any read.
-        pass
+    for last in (False, True):
+        try:
+            return await api.settings(repeat=False)
+        except ApiError as error:
+            lacks = _lacks(error)
+            # In doubt, the second time: tasks were served in between.
+            if lacks or (lacks is None and last):
+                raise _unsupported("task settings", error) from error
+            if lacks is False or not await _serves_tasks(api):
+                break
+        except VcfTasksError:
+            break
+    # Worth the repeats of any read.
     return await api.settings()
+
+
+def _lacks(error: ApiError) -> bool | None:
+    """Whether a refusal of the settings means that this release has none; None where it does not tell."""
+    if isinstance(error, ServerError) and error.status == 404:
+        # A front end's own 404 may as well mean that the services behind it are starting.
+        return None
+    if error.status in (404, 405, 501):
+        return True
+    if error.status == 500:
+        words = " ".join(filter(None, (error.error_code, error.message)))
+        return bool(_NOTHING_THERE.search(words))
+    return None if error.status == 400 else False
+
+
+async def _serves_tasks(api: Api) -> bool:
+    try:
+        await api.page(size=1)
+    except VcfTasksError:
+        return False
+    return True
 
 
 async def _delete_chunk(api: Api, proven: list[bool], ids: list[str]) -> HistoryAnswer:
@@ -179,24 +205,6 @@ async def _has_no_histories(api: Api, error: ApiError) -> bool:
     except VcfTasksError:
         pass
     return False
-
-
-async def _lacks(api: Api, error: ApiError) -> bool:
-    """Whether a refusal of the settings means that this release has none."""
-    html = isinstance(error, ServerError) and error.status == 404
-    if error.status in (404, 405, 501) and not html:
-        return True
-    words = " ".join(filter(None, (error.error_code, error.message)))
-    if error.status == 500:
-        return bool(_NOTHING_THERE.search(words))
-    if error.status != 400 and not html:
-        return False
-    # A front end's own 404 may as well mean that the services behind it are starting: do they serve tasks?
-    try:
-        await api.page(size=1)
-    except VcfTasksError:
-        return False
-    return True
 
 
 def _unsupported(what: str, error: ApiError) -> UnsupportedError:

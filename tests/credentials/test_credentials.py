@@ -260,7 +260,7 @@ async def test_a_full_house_is_waited_for_no_longer_than_patience_says(sddc, ses
     sddc.faults.add(method="PATCH", path=WRITES, status=403, body=json.dumps(FULL), times=None)
     started = asyncio.get_running_loop().time()
     with pytest.raises(Forbidden, match="No more than 10") as caught:
-        await session.credentials.retry(task_id, SPEC, patience=0.5)
+        await session.credentials.retry(task_id, SPEC, patience=0.6)
     assert caught.value.attempts >= 3
     assert asyncio.get_running_loop().time() - started < 2
 
