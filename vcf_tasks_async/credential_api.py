@@ -22,7 +22,7 @@ from vcf_tasks_async.credential_models import (
     ResourceCredentials,
 )
 from vcf_tasks_async.crowding import Crowd
-from vcf_tasks_async.errors import DecodeError
+from vcf_tasks_async.errors import DecodeError, TaskNotFound, UnsupportedError
 from vcf_tasks_async.status import Status
 
 _TASKS: Final = "/v1/credentials/tasks"
@@ -39,7 +39,14 @@ class CredentialApi:
         """``GET /v1/credentials/tasks``: all there are, or the first *limit*; there are no pages."""
         query = () if limit is None else (("limit", str(checked_count("limit", limit))),)
         call = Call("GET", _TASKS, "list of credential tasks", _read_page, query=query, safe=True)
-        return (await self._caller.call(call, self._tokens)).value
+        try:
+            return (await self._caller.call(call, self._tokens)).value
+        except TaskNotFound as error:
+            raise UnsupportedError(
+                f"credential tasks need an SDDC Manager, which a VCF Installer is not yet: {error}",
+                needs="SDDC Manager", status=error.status, detail=error.detail, attempts=error.attempts,
+                manager=error.manager, method=error.method, path=error.path,
+            ) from error  # fmt: skip
 
     async def get(self, task_id: str) -> CredentialsTask:
         """``GET /v1/credentials/tasks/{id}``."""

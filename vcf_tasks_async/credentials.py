@@ -65,6 +65,7 @@ class Credentials:
             strict: raise for elements that can't be read, instead of noting them in the stream's `malformed`.
 
         Raises:
+            UnsupportedError: from the loop: a VCF Installer answers.
             ApiError, TransportError, DecodeError: from the loop; see `TaskSession.get`.
             UsageError: a value that can't be meant.
 
@@ -126,7 +127,8 @@ class Credentials:
 
         Raises:
             BadRequest: the task has not failed, or the spec is not taken.
-            Forbidden: a permission is missing; or there was no room for *patience* seconds.
+            Forbidden: a permission is missing; or there was no room for *patience* seconds (`DeadlineError`,
+                where they passed during an attempt).
             OutcomeUnknownError: the answer was lost and the task does not tell.
             NotSentError, DeadlineError: it never got there.
             UsageError: the spec can't be meant.

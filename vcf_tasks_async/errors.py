@@ -159,7 +159,7 @@ class UnsupportedError(ApiError):
     """This release (or product) does not have what was asked for.
 
     Attributes:
-        needs: the release that has it, such as ``9.1``.
+        needs: what has it: a release, such as ``9.1``, or ``SDDC Manager`` where a VCF Installer answered.
     """
 
     def __init__(self, message: str, *, needs: str | None = None, **facts: Any) -> None:
