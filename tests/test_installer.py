@@ -23,7 +23,7 @@ from vcf_tasks_async import (
 )
 from vcf_tasks_async.testing import SddcManagerSimulator
 
-QUICK = Policy(base=0.01, cap=0.02, deadline=1, attempt_timeout=1, grace=0.1)
+QUICK = Policy(base=0.01, cap=0.02, deadline=3, attempt_timeout=2, grace=0.1)
 LOOKS = Polling(initial=0.02, maximum=0.05, patience=30)
 INSTALLER, LOCAL, SSO = "Installer-pass1!", "Local-pass1!", "Sso-pass1!"
 

@@ -27,7 +27,8 @@ from vcf_tasks_async import (
 )
 from vcf_tasks_async.testing import SddcManagerSimulator
 
-QUICK = Policy(base=0.01, cap=0.02, deadline=1, attempt_timeout=1, grace=0.1)
+# Ends by its budget: a clock would cut the last attempt short at random.
+QUICK = Policy(base=0.01, cap=0.02, deadline=8, attempt_timeout=4, budget=5, grace=0.1)
 SETTINGS = "/v1/tasks/config/settings"
 HISTORY = "/v1/tasks/history"
 

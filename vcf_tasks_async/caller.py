@@ -174,9 +174,10 @@ class Caller:
 
         A write that leaves in the last moment could only end as an answer that is lost.
         """
-        return (
-            0.0 if call.safe else min(_LEAST, self._policy.attempt_timeout / 10, self._policy.deadline / 10)
-        )
+        if call.safe:
+            return 0.0
+        seconds = call.deadline or self._policy.deadline
+        return min(_LEAST, self._policy.attempt_timeout / 10, seconds / 10)
 
     def _check(self, call: Call[Any], tokens: TokenSource | None, ends: float, attempts: int) -> None:
         """Whether *call* may go out at all."""

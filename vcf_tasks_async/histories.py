@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sized
+from contextlib import suppress
 from typing import Any, Final
 
 import anyio
@@ -95,7 +96,9 @@ async def delete_histories(targets: Targets, delete: Delete, look: Look) -> Hist
         if source.error is not None:
             raise source.error
     except Exception as error:
-        error.report = result  # type: ignore[attr-defined]  # as a bulk run does
+        # As a bulk run does, whatever kind of exception the source raised.
+        with suppress(AttributeError):
+            error.report = result  # type: ignore[attr-defined]
         raise
     finally:
         source.stop()

@@ -9,7 +9,7 @@ import pytest
 from vcf_tasks_async import PasswordAuth, Policy, TaskSession
 from vcf_tasks_async.testing import SddcManagerSimulator
 
-QUICK = Policy(base=0.01, cap=0.02, deadline=2, attempt_timeout=1, grace=0.2)
+QUICK = Policy(base=0.01, cap=0.02, deadline=6, attempt_timeout=3, grace=0.2)
 
 
 @pytest.fixture(autouse=True)
