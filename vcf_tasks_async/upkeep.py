@@ -82,11 +82,12 @@ class Upkeep:
         await _settings(api)
         try:
             return await api.update_settings(days)
-        except OutcomeUnknownError:
-            now = await api.settings()
-            if now.retention_days != days:
-                raise
-            return now
+        except OutcomeUnknownError as error:
+            lost = error
+        now = await api.settings()
+        if now.retention_days != days:
+            raise lost
+        return now
 
     async def delete_history(self, targets: Targets) -> HistoryDeletion:
         """Delete the histories of tasks that have ended for good. Each task has a result of its own.
@@ -163,11 +164,13 @@ async def _delete_chunk(api: Api, proven: list[bool], ids: list[str]) -> History
     try:
         answer = await api.delete_histories(ids)
     except ApiError as error:
-        if not proven[0] and await _has_no_histories(api, error):
-            raise _unsupported("deleting histories", error) from error
-        raise
-    proven[0] = True
-    return answer
+        refused = error
+    else:
+        proven[0] = True
+        return answer
+    if not proven[0] and await _has_no_histories(api, refused):
+        raise _unsupported("deleting histories", refused) from refused
+    raise refused
 
 
 async def _check_no_task_is_called_history(api: Api) -> None:

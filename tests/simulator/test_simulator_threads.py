@@ -54,7 +54,7 @@ def test_in_thread_serves_plain_code_and_ends_its_thread() -> None:
 
 
 def test_controls_are_safe_from_another_thread_while_requests_are_served() -> None:
-    with SddcManagerSimulator(tasks=300, running=0.5, speed=5000.0).in_thread() as sddc:
+    with SddcManagerSimulator(tasks=300, running=0.5, speed=5000.0, access_token_ttl=1e9).in_thread() as sddc:
         token = token_of(sddc)
         seen: list[int] = []
         readers = [
