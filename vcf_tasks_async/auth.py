@@ -13,6 +13,7 @@ from vcf_tasks_async.secret import Secret
 
 SecretSource = Secret | Callable[[], str | Awaitable[str]]
 SecretInput = str | SecretSource
+NameSource = str | Callable[[], str | Awaitable[str]]
 
 
 def _wrapped(value: SecretInput) -> SecretSource | None:
@@ -39,6 +40,10 @@ def _shown(source: SecretSource) -> str:
     return repr(source) if isinstance(source, Secret) else "<callable>"
 
 
+def _named(source: object) -> str:
+    return repr(source) if isinstance(source, str) else "<callable>"
+
+
 async def ask(source: SecretSource) -> Secret:
     """The secret itself, from wherever it comes."""
     if isinstance(source, Secret):
@@ -62,29 +67,34 @@ class PasswordAuth:
     """Log in with user name and password.
 
     Args:
-        username: such as ``administrator@vsphere.local`` (``admin@local`` on the VCF Installer).
-        password: the password, or a callable (sync or async) that is asked for it at each login; a
-            sync one is called in a worker thread.
+        username: such as ``administrator@vsphere.local`` (``admin@local`` on the VCF Installer), or a
+            callable as for the password.
+        password: the password, or a callable (sync or async) that is asked for it at each login, after
+            the username; a sync one is called in a worker thread.
 
     Example:
         >>> PasswordAuth("administrator@vsphere.local", "VMw@re1!")
         PasswordAuth(username='administrator@vsphere.local', password=Secret('***'))
     """
 
-    username: str
+    username: NameSource = attrs.field(repr=_named)
     password: SecretSource = attrs.field(repr=_shown)
 
-    def __init__(self, username: str, password: SecretInput) -> None:
+    def __init__(self, username: NameSource, password: SecretInput) -> None:
         held = _wrapped(password)
         del password
         object.__setattr__(self, "username", username)
         _hold(self, "password", held)
-        if not isinstance(username, str) or not username:
-            raise UsageError("username takes a text such as administrator@vsphere.local")
+        is_maker = callable(username) and not isinstance(username, type)
+        if not is_maker and (not isinstance(username, str) or not username):
+            raise UsageError("username takes a text such as administrator@vsphere.local, or a callable")
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
-        return {"username": self.username, "password": await ask(self.password)}
+        username = self.username
+        if not isinstance(username, str):
+            username = (await ask(username)).reveal()
+        return {"username": username, "password": await ask(self.password)}
 
 
 @attrs.frozen(init=False)

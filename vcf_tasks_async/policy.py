@@ -152,6 +152,15 @@ def is_broken(error: VcfTasksError) -> bool:
     return isinstance(error, DecodeError) or (isinstance(error, ServerError) and error.status == 500)
 
 
+def polite_pause(attempt: int, retry_after: float | None, policy: Policy, *, rng: Random) -> float:
+    """Seconds to wait before asking again (*attempt* is 2 the first time) for what others have all of now.
+
+    Never short, unlike `delay_before`: nothing is lost that a quick second try could get back.
+    """
+    bound = min(policy.cap, policy.base * 2 ** min(attempt - 1, 30))
+    return max(retry_after or 0.0, rng.uniform(bound / 2, bound))
+
+
 class RepeatBudget:
     """Repeats left for a session, so that an outage is not answered with a flood.
 

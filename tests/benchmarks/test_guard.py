@@ -18,7 +18,7 @@ from benchmarks.peers.ours import read
 from benchmarks.workload import PAGE, Pages, page_body
 from vcf_tasks_async import Action, BulkRun, Outcome, Result, TaskFilter
 from vcf_tasks_async.bulk import Options
-from vcf_tasks_async.codec import decode_page
+from vcf_tasks_async.pages import decode_page
 from vcf_tasks_async.stream import TaskStream
 
 # Per task of a page of real size, 17 objects each.

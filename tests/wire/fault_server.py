@@ -188,6 +188,10 @@ class FaultServer:
         """Answer every call of *method* to *path* so."""
         self.script(method, path, *[reply] * 10_000)
 
+    def reset_scripts(self) -> None:
+        """Forget what was scripted."""
+        self._scripts.clear()
+
     def count(self, method: str, path: str = ".*") -> int:
         return len(self.select(method, path))
 

@@ -28,6 +28,7 @@ from vcf_tasks_async import (
     TaskSession,
     VcfTasksError,
     codec,
+    folding,
     shapes,
     transport,
 )
@@ -77,7 +78,7 @@ async def test_right_data_comes_as_it_was_sent(server, session, body, holds) -> 
         assert each.id == "a"
         assert holds(each)
         # What is written back says the same.
-        assert codec.decode_task(codec.encode(each)) == each
+        assert folding.decode_task(codec.encode(each)) == each
     assert page.elements[1].id == "good"
     assert len(server.requests) == 2
 

@@ -29,10 +29,13 @@ from fault_server import (
 
 from vcf_tasks_async import (
     ApiKeyAuth,
+    BaseCredential,
     BearerAuth,
+    CredentialsUpdateSpec,
     IdTokenAuth,
     PasswordAuth,
     Policy,
+    ResourceCredentials,
     TaskSession,
     VcfTasksError,
 )
@@ -139,6 +142,61 @@ async def test_a_login_that_fails_tells_no_secret(server, auth, trouble, log):
     assert isinstance(error, VcfTasksError)
     assert leaks(error) == []
     assert quiet(log)
+
+
+SPEC = CredentialsUpdateSpec(
+    "UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", f"{CANARY}-new")])]
+)
+OF_CREDENTIALS = {
+    "stream": lambda s: anext(s.credentials.stream(strict=True)),
+    "get": lambda s: s.credentials.get("a"),
+    "subtask": lambda s: s.credentials.subtask("a", "b"),
+    "resource credentials": lambda s: s.credentials.resource_credentials("a"),
+    "retry": lambda s: s.credentials.retry("a", SPEC, patience=0.08),
+    "cancel": lambda s: s.credentials.cancel("a", patience=0.08),
+    "retry many": lambda s: _first(s.credentials.retry_many(["a"], SPEC, patience=0.08)),
+}
+STEP = {"id": "b", "oldPassword": f"{CANARY}-old", "newPassword": 5}
+# Answers with passwords in them, each wrong in its own way.
+WITH_PASSWORDS = {
+    "a step of the wrong shape": doc(
+        {"id": "a", "elements": [{"id": "a", "subTasks": [STEP]}], "subTasks": [STEP]}
+    ),
+    "text": doc(f"{CANARY}"),
+    "a list": doc([{"resourceType": "ESXI", "credentials": [{"password": f"{CANARY}", "username": 5}]}]),
+    "no JSON": Reply(200, f'{{"newPassword": "{CANARY}"'.encode()),
+}
+# Whoever repeats what it was sent.
+REPEATED = {
+    "a refusal that repeats the request": refusal(400, message=f"can't set {CANARY}-new"),
+    "a full house that does so": refusal(403, message=f"limit: {CANARY}-new has to wait"),
+}
+
+
+async def _first(run):
+    report = await run
+    [outcome] = report.outcomes
+    assert CANARY not in repr(report) + str(report) + json.dumps(report.to_json()) + repr(
+        pickle.dumps(report)
+    )
+    if outcome.error is not None:
+        raise outcome.error
+
+
+@pytest.mark.parametrize("call", OF_CREDENTIALS.values(), ids=OF_CREDENTIALS)
+async def test_a_credential_call_that_fails_tells_no_password(server, call, log, monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    writes = call in (OF_CREDENTIALS["retry"], OF_CREDENTIALS["retry many"])
+    for name, trouble in {**TROUBLE, **WITH_PASSWORDS, **(REPEATED if writes else {})}.items():
+        server.reset_scripts()
+        for method in ("GET", "PATCH", "DELETE"):
+            server.always(method, "/v1/credentials/.*", trouble)
+        error = await failure(server, AUTHS["password"], call)
+        if error is not None:
+            assert isinstance(error, VcfTasksError), name
+            assert leaks(error) == [], name
+    assert quiet(log)
+    assert not writes or f"{CANARY}-new".encode() in bytes(server.raw)
 
 
 ODD_LOGINS = {
