@@ -20,7 +20,7 @@ FLOOR = {
     "base": 0, "idset": 0, "reader": 0, "secret": 0, "status": 0, "text": 0,
     "errors": 1, "mailbox": 1, "models": 1,
     "address": 2, "auth": 2, "calls": 2, "events": 2, "filters": 2, "judgement": 2, "paging": 2, "policy": 2,
-    "structuring": 2, "targets": 2,
+    "merging": 2, "secret_sources": 2, "slots": 2, "structuring": 2, "targets": 2,
     "codec": 3, "following": 3, "outcomes": 3, "stream": 3,
     "answers": 4, "brakes": 4, "journal": 4, "lanes": 4, "tokens": 4, "waiting": 4, "writes": 4,
     "dispatch": 5, "polling": 5, "transport": 5, "wait_many": 5, "watch": 5,
@@ -29,8 +29,12 @@ FLOOR = {
     "wiring": 8,
     "acts": 9, "follows": 9,
     "session": 10,
-    "fleet": 11,
-    "cli": 12, "dask": 12,
+    "sites": 11,
+    "fleet_merge": 12, "fleet_report": 12, "fleet_targets": 12, "sitefile": 12,
+    "fleet_bulk": 13, "fleet_reading": 13, "fleet_watch": 13,
+    "fleet_acts": 14,
+    "fleet": 15,
+    "cli": 16, "dask": 16,
 }  # fmt: skip
 # The way from credentials to the wire. Whoever receives callables knows nothing of it.
 WIRE = {
@@ -46,9 +50,11 @@ WIRE = {
     "transport",
     "wiring",
 }
+# Many sessions as one.
+FLEET = {room for room in FLOOR if room.startswith(("fleet", "site"))}
 CALLABLES_ONLY = (
-    "brakes", "bulk", "dispatch", "following", "journal", "lanes", "mailbox", "polling", "stream", "targets",
-    "wait_many", "waiting", "watch", "writes",
+    "brakes", "bulk", "dispatch", "following", "journal", "lanes", "mailbox", "merging", "polling", "stream",
+    "targets", "wait_many", "waiting", "watch", "writes",
 )  # fmt: skip
 
 
@@ -131,7 +137,7 @@ def test_rooms_that_take_callables_never_see_session_or_wire(room):
 @pytest.mark.parametrize("room", sorted(WIRE & set(ROOMS) - {"auth", "calls", "session"}))
 def test_pure_rooms_and_the_way_to_the_wire_stay_apart(room):
     # What decides knows no wire, so that a table of plain values can hold it.
-    users = {found.room for found in OURS if room in imported_rooms(found)} - WIRE - {"cli", "dask", "fleet"}
+    users = {found.room for found in OURS if room in imported_rooms(found)} - WIRE - FLEET - {"cli", "dask"}
     assert users == set()
 
 
