@@ -15,11 +15,15 @@ from collections.abc import (
     Coroutine,
     Generator,
     Iterable,
+    Iterator,
 )
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Self
 
+import anyio
 import attrs
 
 from vcf_tasks_async.bulk import BulkRun
@@ -167,25 +171,30 @@ class _Runs(Merge[SiteOutcome]):
             run = await self._run_at(name, begin)
             earlier = self._report.sites.get(name)
             # Of a shared source, duplicates may have come before the run could begin.
-            run.report.duplicates += earlier.duplicates if earlier else 0
+            run.report.duplicates += earlier.duplicates if earlier is not None else 0
             self._report.sites[name] = run.report
-            streak, failure = 0, None
-            async with run as outcomes:
-                async for outcome in outcomes:
-                    # What is not sent for the end of the run carries no error.
-                    never_got_there = outcome.result is Result.NOT_SENT and outcome.error is not None
-                    streak = streak + 1 if never_got_there else 0
-                    failure = outcome.error if never_got_there else failure
-                    if streak >= _GIVE_UP and name not in self._report.troubles:
-                        self._trouble(name, failure)
-                        run.stop(f"{streak} in a row never got there")
-                    await self.put(SiteOutcome(name, outcome))
-            if streak and streak == len(run.report):
-                self._trouble(name, failure)
+            with self._in_time(run):
+                await self._told(name, run)
         except (VcfTasksError, OSError) as error:
             self._trouble(name, error)
             if run is None:
                 await self._none_sent(name, begin, error)
+
+    async def _told(self, name: str, run: BulkRun) -> None:
+        """Tell the outcomes of a site's run, and end it when nothing gets there any more."""
+        streak, failure = 0, None
+        async with run as outcomes:
+            async for outcome in outcomes:
+                # What is not sent for the end of the run carries no error.
+                never_got_there = outcome.result is Result.NOT_SENT and outcome.error is not None
+                streak = streak + 1 if never_got_there else 0
+                failure = outcome.error if never_got_there else failure
+                if streak == _GIVE_UP:
+                    self._trouble(name, failure)
+                    run.stop(f"{streak} in a row never got there")
+                await self.put(SiteOutcome(name, outcome))
+        if streak and streak == len(run.report):
+            self._trouble(name, failure)
 
     async def _run_at(self, name: str, begin: Begin) -> BulkRun:
         """The site's run, ready to begin: with an open session, within the deadline of all."""
@@ -199,11 +208,26 @@ class _Runs(Merge[SiteOutcome]):
                     session = await self._open_session(name)
             except TimeoutError:
                 raise DeadlineError(f"the run's deadline of {plan.deadline:g} s passed") from None
-            options["deadline"] = max(1e-3, self.started + plan.deadline - monotonic())
         if plan.journals is not None:
+            await anyio.to_thread.run_sync(partial(plan.journals.mkdir, parents=True, exist_ok=True))
             options["journal"] = plan.journals / f"{name}.jsonl"
         many = session.retry_many if plan.action is Action.RETRY else session.cancel_many
         return many(begin(session), **options)
+
+    @contextmanager
+    def _in_time(self, run: BulkRun) -> Iterator[None]:
+        """End the run at the deadline of all."""
+        deadline = self._plan.deadline
+        if deadline is None:
+            yield
+            return
+        left = self.started + deadline - monotonic()
+        why = f"its deadline of {deadline:g} s passed"
+        timer = asyncio.get_running_loop().call_later(max(0.0, left), run.stop, why)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _trouble(self, name: str, error: Exception | None) -> None:
         if error is not None:

@@ -71,7 +71,7 @@ class FleetReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every site's targets were all come to, and no site was in trouble."""
+        """Whether every target of every site has its outcome, and no site was in trouble."""
         return (
             self.stopped is None
             and not self.troubles
