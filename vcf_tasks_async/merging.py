@@ -18,6 +18,8 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 # Items that wait for the reader, from all sources together.
 _ROOM: Final = 256
+# Seconds for which items may be put before others on the loop have their turn.
+_TURN: Final = 0.002
 
 
 class Merge(Generic[T]):
@@ -36,6 +38,7 @@ class Merge(Generic[T]):
         self._pumps: set[asyncio.Task[None]] = set()
         self._begun = self._shut = self._discards = False
         self._broken: BaseException | None = None
+        self._turn_ends = 0.0
 
     def pumps(self) -> list[Coroutine[Any, Any, None]]:
         """What fills the box; asked once, when it is opened."""
@@ -46,6 +49,11 @@ class Merge(Generic[T]):
 
     async def put(self, item: T) -> None:
         """Hand *item* to the reader; waits while the box is full."""
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._turn_ends:
+            # Each source gives way by itself, but hundreds of them together would hold the loop for long.
+            await asyncio.sleep(0)
+            self._turn_ends = clock() + _TURN
         if self._discards:
             return
         await self._room.acquire()
