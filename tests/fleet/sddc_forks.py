@@ -2,7 +2,8 @@
 
 As a program: `python sddc_forks.py '<json>'` forks a child for each job of the list and prints, in one line
 of JSON, the pid and URL of each; it ends them when its stdin is closed. Each write that is about to be
-applied goes into the job's file *log*, so that the record outlives the process. As a module, `Forks` drives it.
+applied goes into the job's file *log*, so that the record outlives the process. As a module, `Forks` drives
+it.
 """
 
 from __future__ import annotations
