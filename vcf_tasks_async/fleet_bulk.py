@@ -116,6 +116,16 @@ class FleetRun(Mailbox[SiteOutcome]):
             raise UsageError("outcomes come inside `async with fleet.retry_many(…) as outcomes:`")
         return await super().__anext__()
 
+    def stop(self, why: str) -> None:
+        """End early: no new write starts, those in flight have 5 seconds, and the outcomes still come.
+
+        Args:
+            why: for `FleetReport.stopped`. The first reason counts.
+        """
+        if not self._runs.over:
+            self.report.stopped = self.report.stopped or why
+            self._runs.stop(why)
+
     async def aclose(self) -> None:
         """End as leaving the ``async with`` does: no new write, and 5 seconds for those in flight."""
         runs = self._runs
@@ -148,6 +158,14 @@ class _Runs(Merge[SiteOutcome]):
         self._report = report
         self._open_session = open_session
         self._lanes: dict[str, Lane] = {}
+        self._going: dict[str, BulkRun] = {}
+        self._stopped: str | None = None
+
+    def stop(self, why: str) -> None:
+        """End all sites' runs early, and those that are still to begin."""
+        self._stopped = why
+        for run in self._going.values():
+            run.stop(why)
 
     def pumps(self) -> list[Coroutine[Any, Any, None]]:
         self.started = monotonic()
@@ -173,6 +191,9 @@ class _Runs(Merge[SiteOutcome]):
             # Of a shared source, duplicates may have come before the run could begin.
             run.report.duplicates += earlier.duplicates if earlier is not None else 0
             self._report.sites[name] = run.report
+            self._going[name] = run
+            if self._stopped is not None:
+                run.stop(self._stopped)
             with self._in_time(run):
                 await self._told(name, run)
         except (VcfTasksError, OSError) as error:
