@@ -38,7 +38,10 @@ class Part:
         self.job = job
         self.end: End | None = None
         self.done: set[str] = set()
+        # Announced, and no outcome yet; and those of them that an earlier job had announced.
         self.open: dict[str, Sighting | None] = {}
+        self.inherited: frozenset[str] = frozenset()
+        self.unsent: tuple[str, ...] = ()
         self._attempt: str | None = None
         self._may_go_on_until = 0.0
 
@@ -55,6 +58,7 @@ class Part:
         late = (workers or self.job.site.concurrency) / rate if rate else 0.0
         pause = self._may_go_on_until + late - now if self._attempt is not None and self.open else 0.0
         self._attempt = attempt
+        self.inherited = frozenset(self.open)
         return Notes(frozenset(self.done), tuple(self.open.items()), max(0.0, pause), elapsed)
 
     def is_of(self, attempt: str) -> bool:
@@ -105,6 +109,10 @@ class Parts(Generic[T]):
         if not part.is_of(attempt):
             return Answer.STOP
         if what == "end":
+            # What it announced and tells nothing of, it did not send.
+            part.unsent = tuple(task_id for task_id in part.open if task_id not in part.inherited)
+            for task_id in part.unsent:
+                del part.open[task_id]
             self.ended(name, about)
             return Answer.GO_ON
         self.take_in(part, what, about)

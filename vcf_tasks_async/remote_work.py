@@ -125,8 +125,8 @@ class RunParts(Parts[SiteOutcome]):
             why = "the job was cut off after it had announced the request, which may have been sent"
             self._known(part, Outcome(task_id, self.report.action, Result.UNKNOWN, why, error))
         why = "the run ended before its turn" if end.error is None else str(end.error)
-        for target in _known(part):
-            self._known(part, Outcome(id_of(target), self.report.action, Result.NOT_SENT, why, error))
+        for task_id in (*part.unsent, *map(id_of, _known(part))):
+            self._known(part, Outcome(task_id, self.report.action, Result.NOT_SENT, why, error))
         if not isinstance(part.job.targets, tuple):
             return
         report.complete = True

@@ -96,7 +96,10 @@ def _main(jobs: list[dict[str, Any]]) -> None:
         os.close(say)
         children.append(pid)
         said.append(hear)
-    answers = [json.loads(os.fdopen(hear, "rb").read()) for hear in said]
+    answers = []
+    for hear in said:
+        with os.fdopen(hear, "rb") as pipe:
+            answers.append(json.loads(pipe.read()))
     sys.stdout.write(json.dumps(answers) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
