@@ -12,6 +12,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 from fleet_site import FAILED, QUICK, nobody, others, patched, site_of
 
@@ -41,8 +42,9 @@ QUICKLY = Polling(initial=0.02, maximum=0.05, patience=0.3)
 class Here(RemoteFleet):
     """Runs the jobs on this loop; `cut` takes a job's line away, and another job begins at once."""
 
-    def __init__(self, sites, **how):
-        super().__init__(sites, lease=LEASE, **how)
+    def __init__(self, sites, lease=LEASE):
+        super().__init__(sites, lease=lease)
+        self.silent = False
         self.words: Counter[str] = Counter()
         self.cut: Any = lambda name, words: False
         self.jobs = 0
@@ -83,7 +85,7 @@ class Line:
     async def ask(self, what, about=None):
         await asyncio.sleep(0.002)
         if self.is_cut:
-            raise ConnectionError("cut")
+            await self.end()
         self.fleet.words[what] += 1
         self.said += 1
         answer = self.parts.heard(self.name, self.attempt, what, pickle.loads(pickle.dumps(about)))
@@ -91,8 +93,13 @@ class Line:
             # The word was heard, its answer is lost.
             self.is_cut = True
             self.again(self.name)
-            raise ConnectionError("cut")
+            await self.end()
         return pickle.loads(pickle.dumps(answer))
+
+    async def end(self):
+        # Told at once that there is nobody; or left to wait, as one is whose network is gone.
+        await asyncio.sleep(3 if self.fleet.silent else 0)
+        raise ConnectionError("cut")
 
 
 def far(sddc, monkeypatch, **how) -> Site:
@@ -150,6 +157,24 @@ async def test_a_job_that_is_cut_off_at_any_word_sends_nothing_twice(start, monk
     assert set(sent.values()) == {1}, "nothing was sent twice"
     assert seen == sent == Counter((name, i) for name, sddc in simulators.items() for i in sddc.tasks)
     assert outcomes.report.counts == {Result.ACCEPTED: 120}
+
+
+async def test_a_job_that_only_lost_touch_stops_before_another_one_takes_its_place(start, monkeypatch):
+    # One write after the other: they take longer than the lease, and that is longer than a look waits.
+    sfo = await start(tasks=30, failed=1.0, latency=lambda r: 0.08 if r.method == "PATCH" else 0.0)
+    policy = attrs.evolve(BRIEF, deadline=0.4, attempt_timeout=0.4, grace=0.2)
+    fleet = Here({"sfo": far(sfo, monkeypatch, concurrency=1, policy=policy)}, lease=1.0)
+    fleet.silent = True
+    cuts = [3]
+    fleet.cut = lambda name, words: words in cuts and bool(cuts.pop())
+    report = await fleet.retry_many(FAILED)
+    assert fleet.jobs == 2
+    before = [r.token for r in sfo.requests.select(method="PATCH", path="/v1/tasks/.*")]
+    assert len(set(before)) == 2, "both sent some"
+    # A machine that is busy may lose an answer: that is for the look to say.
+    assert report.counts[Result.ACCEPTED] + report.counts[Result.UNKNOWN] == 30
+    assert report.counts[Result.ACCEPTED] > 25
+    assert set(Counter(patched(sfo)).values()) == {1}
 
 
 async def test_ids_alone_end_as_unknown_where_a_look_cannot_tell_and_are_not_sent_again(start, monkeypatch):
