@@ -196,6 +196,9 @@ class _Runs(Merge[SiteOutcome]):
                 run.stop(self._stopped)
             with self._in_time(run):
                 await self._told(name, run)
+            if self._is_late and not run.report.complete:
+                # What targets it would still have had is not known.
+                raise self._late()
         except (VcfTasksError, OSError) as error:
             self._trouble(name, error)
             if run is None:
@@ -228,7 +231,7 @@ class _Runs(Merge[SiteOutcome]):
                 async with asyncio.timeout(max(0.0, self.started + plan.deadline - monotonic())):
                     session = await self._open_session(name)
             except TimeoutError:
-                raise DeadlineError(f"the run's deadline of {plan.deadline:g} s passed") from None
+                raise self._late() from None
         if plan.journals is not None:
             await anyio.to_thread.run_sync(partial(plan.journals.mkdir, parents=True, exist_ok=True))
             options["journal"] = plan.journals / f"{name}.jsonl"
@@ -249,6 +252,14 @@ class _Runs(Merge[SiteOutcome]):
             yield
         finally:
             timer.cancel()
+
+    @property
+    def _is_late(self) -> bool:
+        deadline = self._plan.deadline
+        return deadline is not None and monotonic() >= self.started + deadline
+
+    def _late(self) -> DeadlineError:
+        return DeadlineError(f"the run's deadline of {self._plan.deadline:g} s passed")
 
     def _trouble(self, name: str, error: Exception | None) -> None:
         if error is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 import os
 import stat
 import tomllib
@@ -19,6 +20,7 @@ import attrs
 from vcf_tasks_async.address import Tls
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, PasswordAuth, SecretInput
 from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.secret_sources import CommandSecret, EnvSecret, FileSecret
 from vcf_tasks_async.sites import Site, checked_name
 from vcf_tasks_async.text import inert
@@ -32,7 +34,7 @@ _TLS: Final = ("ca_file", "fingerprint", "verify")
 _TEXTS: Final = ("username", "zone", "proxy", "ca_file", "fingerprint")
 # A site's own key of a group stands for all of the group's defaults.
 _GROUPS: Final = (_SECRETS, _TLS)
-_KEYS: Final = ("username", *_SECRETS, *_TLS, "concurrency", "zone", "proxy")
+_KEYS: Final = ("username", *_SECRETS, *_TLS, "concurrency", "deadline", "zone", "proxy")
 
 
 def read_sites(path: str | os.PathLike[str]) -> tuple[dict[str, Site], int | None]:
@@ -121,6 +123,9 @@ class _Table:
                     self.refuse(key, "takes true or false")
             elif key == "concurrency":
                 self.count(key)
+            elif key == "deadline":
+                if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                    self.refuse(key, f"takes seconds above 0, not {inert(repr(value), limit=40)}")
             elif not _is_text(value):
                 # The value is not shown: it may be a secret.
                 self.refuse(key, "takes a text that is not empty")
@@ -148,6 +153,7 @@ class _Table:
             self._auth(),
             tls=self._tls(),
             concurrency=self.keys.get("concurrency", 8),
+            policy=_policy(self.keys.get("deadline")),
             zone=self.keys.get("zone"),
             proxy=self.keys.get("proxy"),
         )
@@ -198,6 +204,12 @@ class _Table:
     def _beside(self, path: str) -> Path:
         """*path*, which is relative to the file that names it."""
         return self.file.parent / Path(path).expanduser()
+
+
+def _policy(deadline: float | None) -> Policy:
+    if deadline is None:
+        return Policy()
+    return Policy(deadline=deadline, attempt_timeout=min(Policy().attempt_timeout, deadline))
 
 
 def _is_text(value: object) -> bool:

@@ -250,3 +250,14 @@ async def test_cancel_many_cancels_what_runs_at_each_site(start):
     async with Fleet({n: site_of(s, policy=QUICK) for n, s in simulators.items()}) as fleet:
         report = await fleet.cancel_many(running)
     assert report.counts[Result.ACCEPTED] == sum(len(s.ids("Cancelled")) for s in simulators.values()) > 0
+
+
+async def test_a_site_whose_listing_the_deadline_cut_off_is_in_trouble(start):
+    sfo = await start()
+    with black_hole() as silent:
+        async with Fleet({"sfo": site_of(sfo), "silent": silent}) as fleet:
+            report = await fleet.retry_many(FAILED, deadline=0.6)
+    assert report.counts == {Result.ACCEPTED: 15}
+    assert {name: str(trouble.error) for name, trouble in report.troubles.items()} == {
+        "silent": "the run's deadline of 0.6 s passed"
+    }

@@ -15,6 +15,7 @@ from vcf_tasks_async import (
     FileSecret,
     Fleet,
     PasswordAuth,
+    Policy,
     Tls,
     UsageError,
 )
@@ -39,6 +40,7 @@ username = "admin@local"
 password_file = "secrets/lax"
 fingerprint = "{fingerprint}"
 concurrency = 2
+deadline = 20
 proxy = "http://proxy.rainpole.io:3128"
 
 [sites.oak]
@@ -68,7 +70,8 @@ def test_sites_take_the_defaults_and_their_own_keys_stand_for_them(tmp_path):
     assert sfo.tls == Tls(ca_file=str(tmp_path / "rainpole-ca.pem")), "paths are relative to the file"
     assert lax.auth == PasswordAuth("admin@local", FileSecret(str(tmp_path / "secrets/lax")))
     assert (lax.tls, lax.concurrency, lax.zone) == (Tls(fingerprint="ab" * 32), 2, None)
-    assert lax.proxy == "http://proxy.rainpole.io:3128"
+    assert lax.policy == Policy(deadline=20, attempt_timeout=20)
+    assert (sfo.policy, lax.proxy) == (Policy(), "http://proxy.rainpole.io:3128")
     assert oak.auth == ApiKeyAuth(CommandSecret(("pass", "show", "vcf/oak")))
     assert oak.tls == Tls(verify=False)
     assert nyc.tls is None
@@ -118,6 +121,7 @@ def test_sites_take_the_defaults_and_their_own_keys_stand_for_them(tmp_path):
             r"\[sites.sfo\] concurrency takes a whole .* 'many'",
         ),
         (SITE + "password_env = 'A'\nconcurrency = true", r"\[sites.sfo\] concurrency takes a whole number"),
+        (SITE + "password_env = 'A'\ndeadline = 0", r"\[sites.sfo\] deadline takes seconds above 0, not 0"),
         (SITE + "password_env = 'A'\nproxy = 'proxy'", r"\[sites.sfo\] proxy can't be used"),
         (
             "[sites.sfo]\nurl = 'http://sfo-vcf01.rainpole.io'\nusername = 'a'\npassword_env = 'A'",
