@@ -30,6 +30,8 @@ from vcf_tasks_async.remote_fleet import RemoteFleet, sites_of
 _SHARE: Final = 1 / 64
 # Seconds that a job waits for an answer.
 _PATIENCE: Final = 30.0
+# Seconds for telling jobs that nobody answers any more.
+_FAREWELL: Final = 2.0
 # Jobs of one part that may lose touch without their worker being lost.
 _ATTEMPTS: Final = 3
 
@@ -140,8 +142,18 @@ class _Work:
                     cancel: Any = self._client.cancel
                     await cancel(unfinished)  # noqa: ASYNC102 - one message to the scheduler
             self._futures.clear()
+            await self._say_goodbye()  # noqa: ASYNC102 - it has its own time limit
             for queue in (inbox, *self._replies.values()):
                 _close(queue)
+
+    async def _say_goodbye(self) -> None:
+        """Tell the jobs that still run that nobody answers any more: they need not find out by waiting."""
+        left = [part.attempt for part in self._parts.parts.values() if part.end is None]
+        queues = [self._replies[attempt] for attempt in left if attempt in self._replies]
+        if queues and self._client.status == "running":
+            with suppress(Exception):
+                async with asyncio.timeout(_FAREWELL):
+                    await asyncio.gather(*(queue.put(pickle.dumps((None, None))) for queue in queues))
 
     def _drop_what_has_not_begun(self) -> None:
         for name, part in self._parts.parts.items():
@@ -270,12 +282,14 @@ class _QueueLine:
         finally:
             self._open.pop(number, None)
         if not answer.done():
-            raise ConnectionError("the scheduler can't be reached")
+            raise ConnectionError("nobody answers any more")
         return answer.result()
 
     async def _read(self) -> None:
         while True:
             number, answer = pickle.loads(await self._replies.get())  # noqa: S301 - from the client
+            if number is None:
+                return
             waiting = self._open.get(number)
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)

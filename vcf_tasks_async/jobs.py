@@ -273,12 +273,12 @@ class _Teller:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._task.cancel()
-        await asyncio.wait((self._task,))
+        await asyncio.wait((self._task,))  # noqa: ASYNC102 - one question of the line, which has its own limit
         if exc_info[0] is None:
             if not self._task.cancelled():
                 self._task.result()
             if self._outcomes:
-                await self._lease.tell("outcomes", self._outcomes)
+                await self._lease.tell("outcomes", self._outcomes)  # noqa: ASYNC102 - likewise
 
     async def add(self, outcome: Outcome) -> None:
         """Take one more; waits while too many are untold."""
@@ -299,7 +299,9 @@ class _Teller:
                 await asyncio.shield(telling)
             except asyncio.CancelledError:
                 # What is being told is told to its end.
-                await asyncio.wait((telling,))
+                await asyncio.wait((telling,))  # noqa: ASYNC102 - likewise
+                if not telling.cancelled():
+                    telling.exception()
                 raise
             for _ in told:
                 self._room.release()

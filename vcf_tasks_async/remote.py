@@ -32,6 +32,7 @@ class Part:
     Attributes:
         job: what is to be done.
         end: how it ended; None while it has not.
+        attempt: the job that does it, of those that ever began; None where none has.
     """
 
     def __init__(self, job: Job) -> None:
@@ -42,13 +43,13 @@ class Part:
         self.open: dict[str, Sighting | None] = {}
         self.inherited: frozenset[str] = frozenset()
         self.unsent: tuple[str, ...] = ()
-        self._attempt: str | None = None
+        self.attempt: str | None = None
         self._may_go_on_until = 0.0
 
     @property
     def has_begun(self) -> bool:
         """Whether a job of it was ever heard of."""
-        return self._attempt is not None
+        return self.attempt is not None
 
     def hello(self, attempt: str, elapsed: float) -> Notes:
         """A job begins: what it has to know. From now on it is the only one."""
@@ -56,14 +57,14 @@ class Part:
         # A target that has its turn already may still wait for the pace of the run.
         rate, workers = self.job.options.get("rate"), self.job.options.get("concurrency")
         late = (workers or self.job.site.concurrency) / rate if rate else 0.0
-        pause = self._may_go_on_until + late - now if self._attempt is not None and self.open else 0.0
-        self._attempt = attempt
+        pause = self._may_go_on_until + late - now if self.attempt is not None and self.open else 0.0
+        self.attempt = attempt
         self.inherited = frozenset(self.open)
         return Notes(frozenset(self.done), tuple(self.open.items()), max(0.0, pause), elapsed)
 
     def is_of(self, attempt: str) -> bool:
         """Whether the one who speaks is the one whose part this is now; if so, it may go on for a lease."""
-        if attempt != self._attempt or self.end is not None:
+        if attempt != self.attempt or self.end is not None:
             return False
         # Counted here from the answer, there from the question: it stops before we count on it.
         self._may_go_on_until = monotonic() + self.job.lease

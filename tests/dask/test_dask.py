@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections import Counter
@@ -128,6 +129,9 @@ async def test_jobs_go_to_the_zones_of_their_sites_and_a_zone_without_a_worker_i
             # A break leaves nothing of ours on the cluster.
             async for _ in DaskFleet(sites_of(forks, "sfo", "lax", None, None), client).stream():
                 break
+            async with asyncio.timeout(8):
+                while any((await client.processing()).values()):
+                    await asyncio.sleep(0.05)
         with pytest.raises(UsageError, match="asynchronous=True"):
             DaskFleet(sites, None)
     assert isinstance(client, Client)

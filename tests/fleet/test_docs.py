@@ -1,4 +1,4 @@
-"""docs/fleets.md and docs/dask.md tell the truth: their code runs as it stands, on simulators that speak TLS."""
+"""docs/fleets.md and docs/dask.md tell the truth: their code runs, on simulators that speak TLS."""
 
 from __future__ import annotations
 
