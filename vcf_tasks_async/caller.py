@@ -30,6 +30,8 @@ _FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that i
 # A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
 _RENEWALS: Final = 2
 _LEAST: Final = 1.0
+# Bytes from which sessions that share slots decode one answer after the other.
+_LARGE: Final = 16_384
 
 
 class Caller:
@@ -106,7 +108,7 @@ class Caller:
             if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
-                result = await _result(call, outcome)
+                result = await self._result(call, outcome)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
                 outcome = result
@@ -153,6 +155,12 @@ class Caller:
                 return token
             # It expired or was rejected while we queued.
             self._leave(tokens)
+
+    async def _result(self, call: Call[T], answer: Answer) -> tuple[T] | Trouble:
+        if self._share is None or len(answer.body) < _LARGE:
+            return await _result(call, answer)
+        async with self._share.decoding:
+            return await _result(call, answer)
 
     async def _enter_share(self, call: Call[Any], ends: float, attempts: int) -> None:
         if self._share is not None and not self._share.acquire_nowait():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+import anyio
+
 from vcf_tasks_async.errors import UsageError
 
 
@@ -31,6 +33,9 @@ class Limiter:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise UsageError(f"a Limiter takes a whole number of requests from 1 on, not {limit!r}")
         self.limit = limit
+        # Held while a large answer is decoded: one after the other, or as many slices as there are answers
+        # would come in the same turn of the loop.
+        self.decoding = anyio.Lock(fast_acquire=True)
         self._in_flight = 0
         # Who waits, longest first.
         self._waiting: dict[Share, None] = {}
@@ -76,10 +81,12 @@ class Share:
 
     Attributes:
         in_flight: slots that it holds.
+        decoding: held while a large answer is decoded.
     """
 
     def __init__(self, limiter: Limiter) -> None:
         self.in_flight = 0
+        self.decoding = limiter.decoding
         self._limiter = limiter
         self._waiters: deque[asyncio.Future[None]] = deque()
 
