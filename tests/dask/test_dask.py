@@ -130,7 +130,7 @@ async def test_jobs_go_to_the_zones_of_their_sites_and_a_zone_without_a_worker_i
             async for _ in DaskFleet(sites_of(forks, "sfo", "lax", None, None), client).stream():
                 break
             async with asyncio.timeout(8):
-                while any((await client.processing()).values()):
+                while any((await client.run(lambda dask_worker: len(dask_worker.state.executing))).values()):
                     await asyncio.sleep(0.05)
         with pytest.raises(UsageError, match="asynchronous=True"):
             DaskFleet(sites, None)

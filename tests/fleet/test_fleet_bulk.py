@@ -86,6 +86,8 @@ async def test_sites_in_trouble_are_reported_with_each_of_their_targets(start):
     assert Counter((site, o.task_id) for site, o in report.outcomes) == Counter(
         [*targets, *(("sfo", i) for i in ids)]
     )
+    for name in ("refused", "down", "silent"):
+        assert report.sites[name].stopped == "8 in a row never got there"
     assert lax.failed_logins == 1
     assert not report.complete
     with pytest.raises(FleetFailures, match="3 sites in trouble") as caught:
