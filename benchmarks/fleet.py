@@ -5,7 +5,7 @@
     python benchmarks/fleet.py --json     # the figures alone
 
 All managers are played by one other process (`fleet_server.py`). Memory is judged flat when what is resident
-grows by less than a fifth after the first tenth of the tasks, and of the outcomes. The exit code says so.
+grows by less than a fifth after the first quarter of the tasks, and of the outcomes. The exit code says so.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ async def longest_lag(lag: list[float]) -> None:
 
 
 class Memory:
-    """What is resident after a tenth of the items, and at most from then on."""
+    """What is resident after a quarter of the items, and at most from then on."""
 
     def __init__(self, count: int) -> None:
-        self._tenth = count // 10
+        self._quarter = count // 4
         self._seen = 0
         self.early = self.highest = 0.0
 
     def next(self) -> None:
         """Count one more item."""
         self._seen += 1
-        if self._seen == self._tenth:
+        if self._seen == self._quarter:
             gc.collect()
             self.early = self.highest = resident()
-        elif self._seen > self._tenth and self._seen % 100 == 0:
+        elif self._seen > self._quarter and self._seen % 100 == 0:
             self.highest = max(self.highest, resident())
 
 
@@ -121,7 +121,7 @@ def main() -> int:
             f"  retried {found['retried']:,} in {found['retry_s']:.1f} s"
             f" ({found['retry_cpu_s']:.1f} s of CPU)\n"
             f"  resident: {found['before_mb']:.0f} MB before;"
-            f" listing {found['list_early_mb']:.0f} after a tenth, {found['list_highest_mb']:.0f} at most;"
+            f" listing {found['list_early_mb']:.0f} after a quarter, {found['list_highest_mb']:.0f} at most;"
             f" retrying {found['retry_early_mb']:.0f} and {found['retry_highest_mb']:.0f}\n"
             f"  longest lag of the loop: {found['longest_lag_ms']:.0f} ms"
         )
