@@ -17,7 +17,10 @@ from contextlib import suppress
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from distributed import Client, Queue, get_client
+try:
+    from distributed import Client, Queue, get_client
+except ImportError:
+    raise ImportError("vcf_tasks_async.dask needs an extra: pip install 'vcf-tasks-async[dask]'") from None
 
 from vcf_tasks_async import Site, UsageError
 from vcf_tasks_async.job_words import End, Job

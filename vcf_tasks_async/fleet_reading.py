@@ -73,7 +73,7 @@ class FleetStream(Mailbox[SiteTask]):
 
     def hand_over(self, fleet: OpenSession) -> dict[str, Any] | None:
         """How each site is listed, when this stream is of that *fleet* and nobody reads it; it ends here."""
-        if self._listings.was_opened or self._listings.is_of(fleet) is False:
+        if self._listings.was_opened or not self._listings.is_of(fleet):
             return None
         self._listings.close()
         return self._how

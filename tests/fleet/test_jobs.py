@@ -34,8 +34,8 @@ from vcf_tasks_async.jobs import run_job
 from vcf_tasks_async.remote_fleet import RemoteFleet
 
 SEED = int(os.environ.get("VCF_TASKS_SEED", "3"))
-LEASE = 0.4
-BRIEF = Policy(deadline=0.5, attempt_timeout=0.4, base=0.02, cap=0.1, grace=0.4, budget=5)
+LEASE = 0.3
+BRIEF = Policy(deadline=0.4, attempt_timeout=0.4, base=0.02, cap=0.1, grace=0.4, budget=5)
 QUICKLY = Polling(initial=0.02, maximum=0.05, patience=0.3)
 
 
@@ -98,7 +98,7 @@ class Line:
 
     async def end(self):
         # Told at once that there is nobody; or left to wait, as one is whose network is gone.
-        await asyncio.sleep(3 if self.fleet.silent else 0)
+        await asyncio.sleep(2.2 if self.fleet.silent else 0)
         raise ConnectionError("cut")
 
 
@@ -130,7 +130,7 @@ async def test_listing_waiting_and_acting_are_as_those_of_a_fleet_here(start, mo
 
 
 @pytest.mark.parametrize("by", ["filter", "tasks"])
-@pytest.mark.parametrize("case", range(3))
+@pytest.mark.parametrize("case", range(2))
 async def test_a_job_that_is_cut_off_at_any_word_sends_nothing_twice(start, monkeypatch, case, by):
     rng = Random(SEED * 100 + case)
     # For a while after a retry the old failure shows: a listing alone would send it again.
@@ -205,7 +205,7 @@ async def test_sites_in_trouble_are_told_of_with_each_of_their_targets(start, mo
     refused = far(sfo, monkeypatch, auth=PasswordAuth(sfo.username, EnvSecret("WRONG")))
     unset = far(sfo, monkeypatch, auth=PasswordAuth(sfo.username, EnvSecret("NOT_SET_ON_THE_WORKER")))
     with nobody() as empty:
-        down = Site(empty.url, PasswordAuth("a", EnvSecret("WRONG")), policy=QUICK)
+        down = Site(empty.url, PasswordAuth("a", EnvSecret("WRONG")), policy=BRIEF)
         fleet = Here({"sfo": far(sfo, monkeypatch), "refused": refused, "down": down, "unset": unset})
         stream = fleet.stream()
         with pytest.raises(SiteTroubles, match="3 of 4 sites in trouble"):
@@ -219,10 +219,10 @@ async def test_sites_in_trouble_are_told_of_with_each_of_their_targets(start, mo
         assert report.counts == {Result.NOT_SENT: 36, Result.ACCEPTED: 15}
         with pytest.raises(FleetFailures):
             report.raise_for_failures()
-        waits = fleet.wait_many([*targets[:1], ("sfo", "a758")], polling=QUICKLY)
+        waits = fleet.wait_many([*targets[:1], ("sfo", sfo.ids("Successful")[0])], polling=QUICKLY)
         with pytest.raises(SiteTroubles):
-            await anext(waits)
-        assert waits.missed.keys() == {("refused", "a0"), ("sfo", "a758")}
+            assert [site async for site, _ in waits] == ["sfo"]
+        assert waits.missed.keys() == {("refused", "a0")}
 
 
 async def test_leaving_early_sends_no_more_and_accounts_for_each_target(start, monkeypatch):
