@@ -24,7 +24,7 @@ from vcf_tasks_async.fleet import Fleet
 from vcf_tasks_async.fleet_targets import id_of
 from vcf_tasks_async.job_words import Answer, End, Job, Line, Notes, Verb
 from vcf_tasks_async.journal import Journal
-from vcf_tasks_async.judgement import Action, Sighting
+from vcf_tasks_async.judgement import Action, Sighting, why_not
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome
 from vcf_tasks_async.session import TaskSession
@@ -215,9 +215,8 @@ async def _journal_of(job: Job, notes: Notes) -> AsyncIterator[Path | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="vcf-tasks-") as directory:
-        action = Action.RETRY if job.verb is Verb.RETRY else Action.CANCEL
         # Whoever was cut off has ended by now, and what it sent had left before.
-        journal = Journal(Path(directory) / f"{job.name}.jsonl", job.site.session().manager, action)
+        journal = Journal(Path(directory) / f"{job.name}.jsonl", job.site.session().manager, _action(job))
         for task_id, before in notes.open:
             journal.intent(task_id, before, time.time())
         await anyio.to_thread.run_sync(journal.close)
@@ -231,7 +230,9 @@ async def _announced(job: Job, notes: Notes, lease: Lease, session: TaskSession)
         await lease.held()
         yield task_id
     async for batch in _batches(job, session, known):
-        await lease.tell("intents", [(id_of(target), _sighting(target)) for target in batch])
+        intents = [(id_of(target), _sighting(target)) for target in batch if _may_be_sent(job, target)]
+        if intents:
+            await lease.tell("intents", intents)
         for target in batch:
             await lease.held()
             yield target
@@ -252,6 +253,17 @@ async def _batches(job: Job, session: TaskSession, known: frozenset[str]) -> Asy
             batch = []
     if batch:
         yield batch
+
+
+def _may_be_sent(job: Job, target: Target) -> bool:
+    """Whether the run will not skip it; what it skips needs no look later."""
+    if job.options.get("dry_run"):
+        return False
+    return job.options.get("force") or not isinstance(target, Task) or why_not(_action(job), target) is None
+
+
+def _action(job: Job) -> Action:
+    return Action.RETRY if job.verb is Verb.RETRY else Action.CANCEL
 
 
 def _sighting(target: Target) -> Sighting | None:

@@ -189,6 +189,23 @@ async def test_ids_alone_end_as_unknown_where_a_look_cannot_tell_and_are_not_sen
     assert set(Counter(patched(sfo)).values()) == {1}
 
 
+async def test_what_a_run_skips_is_skipped_as_well_by_the_job_that_takes_over(start, monkeypatch):
+    sfo = await start(tasks=80, latency=lambda r: 0.02 if r.method == "PATCH" else 0.0)
+    expected = {Result.ACCEPTED: 40, Result.SKIPPED: 40}
+    fleet = Here({"sfo": far(sfo, monkeypatch, concurrency=2)})
+    everything = [item async for item in fleet.stream()]
+    cuts = [4]
+    fleet.cut = lambda name, words: words in cuts and bool(cuts.pop())
+    report = await fleet.retry_many(everything)
+    assert cuts == []
+    assert report.counts == expected
+    assert set(Counter(patched(sfo)).values()) == {1}
+    assert fleet.words["intents"] > 0
+    fleet.words.clear()
+    assert set((await fleet.retry_many(everything, dry_run=True)).counts) == {Result.SKIPPED}
+    assert fleet.words["intents"] == 0, "what is not sent is not announced"
+
+
 async def test_a_listing_that_is_cut_off_yields_each_task_once(start, monkeypatch):
     sfo = await start(tasks=200)
     fleet = Here({"sfo": far(sfo, monkeypatch)})
