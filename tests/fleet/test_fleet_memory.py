@@ -32,15 +32,15 @@ def test_memory_is_flat_over_a_fleet():
 async def test_large_answers_of_sites_are_decoded_one_after_the_other(start, monkeypatch):
     whole, decoding, most = caller._result, 0, 0
 
-    async def counted(call, answer):
+    async def counted(call, answer, token):
         nonlocal decoding, most
         if len(answer.body) < 16_384:
-            return await whole(call, answer)
+            return await whole(call, answer, token)
         decoding += 1
         most = max(most, decoding)
         await asyncio.sleep(0.001)
         try:
-            return await whole(call, answer)
+            return await whole(call, answer, token)
         finally:
             decoding -= 1
 
