@@ -7,6 +7,7 @@ environment does both to whatever a template puts out. No address in the page co
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
@@ -33,7 +34,7 @@ class Bounds:
 
     Attributes:
         rows: of the table of all tasks, newest first.
-        steps: in all tasks together; failed tasks come first, then running ones, then the newest.
+        steps: in all tasks together; failed and stuck tasks come first, then running ones, then the newest.
         open_tasks: up to so many failed tasks are shown unfolded.
         named: tasks named under one cause.
     """
@@ -86,9 +87,8 @@ def to_html(data: ReportData, bounds: Bounds | None = None) -> str:
 def _stepped(rows: Sequence[TaskRow], limit: int) -> _Stepped:
     """Those tasks with steps, or a cause, that fit into *limit* steps, in the order they matter."""
     candidates = [row for row in rows if row.steps or row.failure]
-    order = {Kind.FAILED: 0, Kind.RUNNING: 1}
     chosen, room = set(), limit
-    for row in sorted(candidates, key=lambda row: order.get(row.kind, 2)):
+    for row in sorted(candidates, key=_urgency):
         # One without any step takes room as well.
         room -= max(1, len(row.steps))
         if room < 0:
@@ -103,6 +103,11 @@ def _stepped(rows: Sequence[TaskRow], limit: int) -> _Stepped:
     )
 
 
+def _urgency(row: TaskRow) -> int:
+    return 0 if row.kind is Kind.FAILED or row.is_stuck else 1 if row.kind is Kind.RUNNING else 2
+
+
+@functools.cache
 def _environment() -> Environment:
     env = Environment(
         loader=PackageLoader("vcf_tasks_async.cli", "templates"),
