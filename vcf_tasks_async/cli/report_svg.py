@@ -150,7 +150,8 @@ def _range(timed: Sequence[TaskRow], now: datetime) -> tuple[datetime, datetime]
     begin = begins[0]
     usual = sorted(row.created for row in timed if row.created and not row.is_stuck)[len(timed) // 50 :]
     if usual and end - usual[0] < (end - begin) / 2:
-        begin = usual[0]
+        # Those a little older are no strangers.
+        begin = min(moment for moment in begins if moment >= usual[0] - (end - usual[0]) / 4)
     margin = max((end - begin) / 100, timedelta(seconds=1))
     return begin - margin, end + margin
 
