@@ -9,15 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import click
 
 import vcf_tasks_async as v
-from vcf_tasks_async.cli.report_data import ReportData, facts_of
-from vcf_tasks_async.cli.report_rows import row_of
 from vcf_tasks_async.cli.running import INTERRUPTED, fail, need, run
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.cli.report_data import ReportData
 
 __all__ = ["read", "render", "report"]
 
@@ -55,6 +56,9 @@ def report(url: str, username: str, form: str | None, output: str) -> None:
     form = form or _format_of(output)
     if form == "html" and output == _STDOUT and sys.stdout.isatty():
         raise click.UsageError("HTML is not for a terminal: say --output tasks.html, or --format md.")
+    if output != _STDOUT and not Path(output).absolute().parent.is_dir():
+        # Said before minutes are spent on reading.
+        fail(f"can't write {v.inert(output, limit=300)}: there is no such directory")
     manager = urlsplit(url if "//" in url else f"//{url}").netloc.rpartition("@")[2] or url
     data = run(read(_session(url, username), manager))
     try:
@@ -86,6 +90,9 @@ async def read(session: v.TaskSession, manager: str, where: v.TaskFilter | None 
     Args:
         manager: how the report calls the SDDC Manager.
     """
+    from vcf_tasks_async.cli.report_data import facts_of  # noqa: PLC0415 - the models, for those who use them
+    from vcf_tasks_async.cli.report_rows import row_of  # noqa: PLC0415 - likewise
+
     now = datetime.now(UTC)
     async with session, session.stream(where or v.TaskFilter()) as stream:
         rows = [row_of(task, now) async for task in stream]
