@@ -101,10 +101,10 @@ def test_the_failure_is_the_tasks_own_cause_in_parts() -> None:
         failure = row_of(failed, NOW).failure
         assert failure is not None
         if failed.cause is None:
-            assert (failure.text, failure.step) == ("gave no reason", None)
+            assert (failure.text, failure.step) == ("no reason given", None)
         elif failed.cause.endswith("failed and gave no reason"):
-            assert failed.cause == f"{failure.step} failed and {failure.text}"
-        elif failure.text == "gave no reason":
+            assert failed.cause == f"{failure.step} failed and gave no reason"
+        elif failure.text == "no reason given":
             assert failed.cause == failure.remedy
         else:
             assert failed.cause == f"{failure.text}{f' — {failure.remedy}' if failure.remedy else ''}"
@@ -128,7 +128,7 @@ def test_tasks_that_failed_for_one_reason_stand_together() -> None:
         ]
     )
     assert [(c.text, c.code, [r.id for r in c.rows], c.remedies) for c in data.causes] == [
-        ("gave no reason", None, ["6", "5"], ()),
+        ("no reason given", None, ["6", "5"], ()),
         ("Host … answered 503: 2 of … nodes are up.", "E", ["2", "1"], ("Look at ….",)),
         ("No such thing", "E", ["4"], ("Look at esx4.",)),
         ("Host esx3.rainpole.io answered 503: 2 of 3 nodes are up.", "OTHER", ["3"], ("Look at esx3.",)),
@@ -265,7 +265,8 @@ def test_the_axis_has_few_moments_whatever_its_span(span: dict[str, float]) -> N
     timeline = timeline_of(facts([task("a", created=ago(**span)), task("b", created=ago(seconds=0))]))
     assert timeline is not None
     assert len(timeline.ticks) <= 6
-    assert len({tick.label for tick in timeline.ticks}) == len(timeline.ticks)
+    labels = [tick.label for tick in timeline.ticks if tick.label]
+    assert len(set(labels)) == len(labels)
     assert all(0 <= tick.x <= 100 for tick in timeline.ticks)
     assert span["seconds" if "seconds" in span else next(iter(span))] == 0 or timeline.ticks
 

@@ -124,8 +124,18 @@ def test_any_text_at_all_changes_nothing_but_the_text(text: str) -> None:
 def test_no_task_at_all_is_said_so() -> None:
     page = Document(to_html(facts([])))
     assert "There is no task to show." in page.text
+    assert page.tags["table"] == 0
     assert page.tags["figure"] == 0
     assert "0 tasks" in page.text
+
+
+def test_times_that_can_not_be_true_are_left_out_and_said_so() -> None:
+    odd = Task(id="1970", raw_status="Successful", creation_timestamp="1970-01-21T06:52:48.075Z")
+    text = Document(to_html(facts([odd, Task(id="none", raw_status="Failed")]))).text
+    assert "1 task came with a time that can't be true" in text
+    assert "No task has a time that can be true, so there is no timeline." in text
+    assert "without a time" in text
+    assert "1970-" not in text
 
 
 def test_what_is_missing_or_stuck_stands_at_the_top() -> None:

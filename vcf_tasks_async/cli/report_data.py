@@ -111,6 +111,11 @@ class ReportData:
         return {kind: counts[kind] for kind in Kind}
 
     @property
+    def odd_times(self) -> int:
+        """How many came with a time that can't be true."""
+        return sum(row.odd_times for row in self.rows)
+
+    @property
     def stuck(self) -> tuple[TaskRow, ...]:
         """Those that have been running for more than a day."""
         return tuple(row for row in self.rows if row.is_stuck)

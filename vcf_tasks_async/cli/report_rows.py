@@ -23,6 +23,7 @@ _AHEAD: Final = timedelta(days=1)
 _STUCK_AFTER: Final = timedelta(days=1)
 # Steps kept of one task; real ones have several hundred at most, and a page shows fewer.
 _STEPS: Final = 60
+_NO_REASON: Final = "no reason given"
 
 
 @attrs.frozen
@@ -211,7 +212,7 @@ def _failure(task: v.Task) -> Failure:
             if told := _told(node.errors, node.name):
                 return told
             silent = node.name or "a subtask"
-    return _told(task.errors, None) or Failure("gave no reason", step=silent)
+    return _told(task.errors, None) or Failure(_NO_REASON, step=silent)
 
 
 def _told(errors: tuple[v.ErrorDetail, ...], step: str | None) -> Failure | None:
@@ -228,4 +229,4 @@ def _told(errors: tuple[v.ErrorDetail, ...], step: str | None) -> Failure | None
         )
     remedies = (error.remediation_message for error in errors)
     remedy = next((" ".join(text.split()) for text in remedies if text and text.strip()), None)
-    return Failure("gave no reason", remedy=remedy, step=step) if remedy else None
+    return Failure(_NO_REASON, remedy=remedy, step=step) if remedy else None

@@ -28,6 +28,8 @@ _TRACKS: Final = 8
 _LANES: Final = 14
 _SEGMENTS: Final = 60
 _TICKS: Final = 5
+# Percent: half of what a label takes on a phone.
+_EDGE: Final = 9
 _STEPS_OF_TIME: Final = (
     *(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30)),
     *(timedelta(hours=h) for h in (1, 2, 3, 6, 12)),
@@ -72,11 +74,10 @@ class Lane:
 
 
 class Tick(NamedTuple):
-    """A moment on the axis, and on which side of it its label stands."""
+    """A moment on the axis. At its edges it has a line and no label."""
 
     x: float
     label: str
-    anchor: str
 
 
 @attrs.frozen
@@ -197,12 +198,13 @@ def _ticks(begin: datetime, end: datetime, scale: _Scale) -> tuple[Tick, ...]:
     while first <= end:
         moments.append(first)
         first += step
-    days = step >= timedelta(days=1)
-    form = "%d %b %Y" if span > timedelta(days=300) else "%d %b" if days else "%d %b %H:%M"
-    return tuple(
-        Tick(x := scale.at(m), m.strftime(form), "start" if x < 8 else "end" if x > 92 else "middle")
-        for m in moments
-    )
+    if step >= timedelta(days=1):
+        form = "%d %b %Y" if span > timedelta(days=300) else "%d %b"
+    else:
+        form = "%H:%M" if begin.date() == end.date() else "%d %b %H:%M"
+    places = [(scale.at(moment), moment.strftime(form)) for moment in moments]
+    # At the edges a label would run out of the drawing, or into its neighbour on a phone.
+    return tuple(Tick(x, label if _EDGE < x < 100 - _EDGE else "") for x, label in places)
 
 
 def strip(row: TaskRow) -> tuple[Segment, ...]:
