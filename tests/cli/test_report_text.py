@@ -7,6 +7,7 @@ import io
 import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
@@ -109,3 +110,22 @@ def test_markdown_says_what_it_leaves_out() -> None:
     assert f"0 tasks on {NOW:%Y-%m-%d %H:%M:%S} UTC." in empty
     assert "not whole" in empty
     assert "|" not in empty
+
+
+def test_the_code_in_the_document_runs() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", document, re.S)
+    names = {"tasks": made(5)}
+    exec(code, names)
+    assert str(names["page"]).startswith("<!DOCTYPE html>")
+
+
+def test_the_document_names_every_column_and_field() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
+    csv_part = document.split("## CSV")[1]
+    told = json.loads(to_json(facts(made(30))))
+    failed = next(task for task in told["tasks"] if task["failure"])
+    fields = [*told, *told["types"][0], *told["causes"][0], *failed, *failed["failure"], *failed["steps"][0]]
+    assert [name for name in {*fields, *told["kinds"], *told["durations"]} if f"`{name}`" not in
+            document.replace("[]`", "`")] == []  # fmt: skip
+    assert [name for name in CSV_COLUMNS if f"`{name}`" not in csv_part] == []
