@@ -91,9 +91,12 @@ def test_what_fails_is_told_in_one_line_and_leaves_the_old_report(
     assert "VCF_PASSWORD" in ended.stderr
 
 
-def test_a_report_that_was_there_keeps_its_mode(sddc: dict[str, str], tmp_path: Path) -> None:
+def test_a_report_that_was_there_keeps_its_mode_and_its_links(sddc: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "tasks.json"
     file.touch(0o600)
-    assert in_pipe(*VCF_TASKS, "report", "-o", str(file), **sddc).returncode == 0
+    link = tmp_path / "latest.json"
+    link.symlink_to(file)
+    assert in_pipe(*VCF_TASKS, "report", "-o", str(link), **sddc).returncode == 0
+    assert link.is_symlink()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())["total"] == _TASKS

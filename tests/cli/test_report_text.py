@@ -94,6 +94,9 @@ def test_markdown_shows_text_as_text(text: str) -> None:
     assert html.count("<h1>") == 1
     shown = re.sub(r"\s+", " ", html.replace("&quot;", '"').replace("&gt;", ">").replace("&lt;", "<"))
     assert inert(text, limit=100).rstrip("…")[:40].replace("&", "&amp;") in shown
+    # Every line of a table has as many cells as its heading.
+    for table in re.findall(r"(?:^\|.*\n)+", written, re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
     # GitHub would make links of these.
     assert "http://" not in written
     assert "www." not in written
@@ -114,7 +117,7 @@ def test_markdown_says_what_it_leaves_out() -> None:
 
 def test_the_code_in_the_document_runs() -> None:
     document = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", document, re.S)
+    (code,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     names = {"tasks": made(5)}
     exec(code, names)
     assert str(names["page"]).startswith("<!DOCTYPE html>")

@@ -138,9 +138,9 @@ def _write(output: str, document: bytes) -> None:
             # Python would complain about it once more when it closes stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    path = Path(output)
     try:
-        _replace(path, document)
+        # Where a link leads to is replaced, not the link.
+        _replace(Path(output).resolve(), document)
     except OSError as error:
         fail(f"can't write {v.inert(output, limit=300)}: {error.strerror or error}")
 

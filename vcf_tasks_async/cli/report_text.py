@@ -74,8 +74,7 @@ def to_json(data: ReportData) -> str:
         ],
         "tasks": [_task(row) for row in data.rows],
     }  # fmt: skip
-    # DEL is the one ASCII character that acts on a terminal and that JSON leaves as it is.
-    return json.dumps(document, ensure_ascii=True, indent=1).replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
 
 
 def _task(row: TaskRow) -> dict[str, Any]:
