@@ -12,7 +12,8 @@ sys.argv = ["vcf-tasks", {arguments}]
 try:
     main()
 except SystemExit as ended:
-    heavy = [name for name in ("aiohttp", "rich", "cattrs", "anyio", "vcf_tasks_async.testing.simulator")
+    heavy = [name for name in ("aiohttp", "rich", "cattrs", "anyio", "jinja2",
+                               "vcf_tasks_async.testing.simulator")
              if name in sys.modules]
     print("exit", ended.code, "heavy", heavy)
 """
@@ -31,7 +32,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("arguments", ['"--help"', '"--version"', '"demo", "--help"', '"simulate", "--help"'])
+@pytest.mark.parametrize(
+    "arguments", ['"--help"', '"--version"', '"demo", "--help"', '"simulate", "--help"', '"report", "--help"']
+)
 def test_help_loads_nothing_heavy(arguments: str) -> None:
     ended = in_pipe(*script(_WATCHED.format(arguments=arguments)))
     assert ended.stdout.splitlines()[-1] == "exit 0 heavy []"
@@ -50,6 +53,7 @@ def test_help_gives_examples_and_exit_codes() -> None:
     [
         (["click", "rich"], ["demo"], "cli"),
         (["rich"], ["--help"], "cli"),
+        (["jinja2"], ["report", "--url", "x"], "cli"),
         (["jwt"], ["demo"], "demo"),
         (["jwt"], ["simulate"], "demo"),
         (["trustme"], ["simulate", "--tls"], "demo"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from vcf_tasks_async.cli.demo import demo
+from vcf_tasks_async.cli.report import report
 from vcf_tasks_async.cli.simulate import simulate
 
 __all__ = ["vcf_tasks"]
@@ -22,8 +23,10 @@ def vcf_tasks() -> None:
     Examples:
       vcf-tasks demo                    see it work: no SDDC Manager needed
       vcf-tasks simulate --port 8443    an SDDC Manager to write code against
+      vcf-tasks report --output tasks.html   all tasks as one page
     """
 
 
 vcf_tasks.add_command(demo)
+vcf_tasks.add_command(report)
 vcf_tasks.add_command(simulate)
