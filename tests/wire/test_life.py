@@ -427,15 +427,16 @@ def test_making_a_session_needs_no_loop_and_touches_nothing(tmp_path):
 
 def test_open_close_cycles_do_not_grow():
     script = Path(__file__).with_name("open_close.py")
-    # By hand with more (see the script): 30,000 and 3,000 grow by no more than this.
+    # By hand with more (see the script): 30,000 and 3,000 grow by no more than this. As many as a machine
+    # that is busy with other things gets done in time.
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(script), "3000", "100"],
+        [sys.executable, "-W", "error", str(script), "1000", "100"],
         capture_output=True,
         text=True,
         check=True,
         timeout=18,
     )
     grown = json.loads(done.stdout)
-    assert grown.pop("resident_kb") < 4096
+    assert grown.pop("resident_kb") < 2048
     assert max(grown.pop("objects"), 0) < 50
     assert grown == {"fds": 0, "tasks": 0}
