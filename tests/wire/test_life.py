@@ -7,11 +7,11 @@ import gc
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import aiohttp
 import pytest
+from fair_clock import fair
 from fault_server import HANG, PASSWORD, FaultServer, Reply, html, refusal, task
 
 from vcf_tasks_async import (
@@ -60,9 +60,9 @@ async def test_close_ends_a_thousand_calls_at_once(server, reply, lent):
             calls = [asyncio.create_task(session.get("a")) for _ in range(1_000)]
             while server.count("GET", "/v1/tasks/a") < 8:
                 await asyncio.sleep(0.01)
-            started = time.monotonic()
-        done, pending = await asyncio.wait(calls, timeout=1)
-        took = time.monotonic() - started
+            started = fair()
+        done, pending = await asyncio.wait(calls, timeout=5)
+        took = fair() - started
         for call in pending:
             call.cancel()
         if pending:
@@ -83,9 +83,9 @@ async def test_close_during_a_login_tells_all_who_wait(server, session_with):
         calls = [asyncio.create_task(session.get("a")) for _ in range(50)]
         while not server.logins:
             await asyncio.sleep(0.005)
-        started = time.monotonic()
-    done, pending = await asyncio.wait(calls, timeout=1)
-    assert time.monotonic() - started < 1
+        started = fair()
+    done, pending = await asyncio.wait(calls, timeout=5)
+    assert fair() - started < 1
     assert not pending
     assert {type(call.exception()) for call in done} <= {UsageError, NotSentError}
 
