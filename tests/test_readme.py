@@ -1,7 +1,7 @@
 """README.md tells the truth: its code runs, its commands work, and the demo shows what it says.
 
 All Python runs as it stands, against a simulator that speaks TLS. Only three things are put in place of
-README's own: the host's name, the CA file and the fingerprint; and `session` is there for the pieces which
+README's own: the hosts' names, the CA file and the fingerprint; and `session` is there for the pieces which
 stand inside the first block's `async with`.
 """
 
@@ -54,6 +54,7 @@ BLOCKS = list(_blocks())
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 TESTS = [block for block in PYTHON if "def test_" in block.text]
 SHELL = [block.text.strip() for block in BLOCKS if block.language == "sh"]
+[SITES] = [block for block in BLOCKS if block.language == "toml"]
 [SHOWN] = [block for block in BLOCKS if block.language == "text"]
 
 
@@ -84,6 +85,7 @@ def test_every_python_block_runs(
 ) -> None:
     host = sddc.url.removeprefix("https://")
     replacements = {HOST: host, CA_FILE: sddc.ca_file, FINGERPRINT: sddc.fingerprint}
+    Path("sites.toml").write_text(SITES.text.replace(HOST, host).replace("lax-vcf01.rainpole.io", host))
     whole, *pieces = [block for block in PYTHON if block not in TESTS]
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(whole.compiled(replacements), names)
