@@ -50,7 +50,8 @@ def read_sites(path: str | os.PathLike[str]) -> tuple[dict[str, Site], int | Non
             document = tomllib.load(opened)
     except OSError as error:
         raise UsageError(f"the file of sites {file} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # No TOML, no UTF-8, a number too long, tables too deep.
         raise UsageError(f"{file} is no TOML: {inert(str(error), limit=160)}") from None
     _known(file, "", document, ("fleet", "defaults", "sites"))
     fleet = _Table(file, "fleet", _table(file, "fleet", document.get("fleet", {})))

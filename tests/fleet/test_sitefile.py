@@ -87,6 +87,8 @@ def test_sites_take_the_defaults_and_their_own_keys_stand_for_them(tmp_path):
         ("sites = 3", "sites is a table"),
         ("[sites]\nsfo = 3", "sites.sfo is a table"),
         ("[sites.sfo", "is no TOML"),
+        ("x = " + "[" * 2000, "is no TOML"),
+        ("x = " + "9" * 5000, "is no TOML"),
         ("[site.sfo]\nurl = 'a'", "site is no key here: did you mean sites?"),
         ("[fleet]\nspeed = 3\n" + SITE, r"\[fleet\] speed is no key here"),
         (

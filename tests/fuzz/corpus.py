@@ -193,6 +193,36 @@ TEXTS: Final = [
 ]  # fmt: skip
 
 
+SITES: Final = f"""[fleet]
+concurrency = 32
+[defaults]
+username = "svc-tasks@vsphere.local"
+password_env = "VCF_PASSWORD"
+deadline = 60.5
+[sites.sfo]
+url = "sfo-vcf01.rainpole.io"
+password = "{PLANTED}-sfo"
+ca_file = "ca.pem"
+zone = "west"
+[sites.lax]
+url = "https://lax-vcf01.rainpole.io:8443"
+api_key = "{PLANTED}-lax"
+verify = false
+proxy = "http://proxy.rainpole.io:3128"
+concurrency = 4
+[sites.nyc]
+url = "nyc-vcf01.rainpole.io"
+password_command = ["pass", "show", "vcf/nyc"]
+fingerprint = "{":".join(["ab"] * 32)}"
+"""
+TOML_VALUES: Final = [
+    "0", "-1", "1.5", "nan", "inf", "1e999", "true", "[]", "{}", '""', '" "', '"\\u0000"',
+    '"~nobody/x"', "2026-01-01", "2026-13-01T25:00:00Z", "9" * 5000, "[" * 2000, "{a=" * 2000,
+    "[1, [2, [3]]]", '"x\\u202ey"', '"http://u:p@h"', '"[::1"', '"\\uD800"', "0x" + "f" * 400,
+    '"a" # b', "'", '"http://sfo-vcf01"', '"../x"',
+]  # fmt: skip
+
+
 @cache
 def names() -> list[str]:
     """All field names of all models, and some of nobody's."""

@@ -1,4 +1,4 @@
-"""What is fuzzed, and what must hold of it for any input.
+"""What is fuzzed, and what must hold of it for any input; `fuzz_files` has what our own files hold.
 
 A check passes when it returns. It takes the errors that are promised; whatever else comes out is a finding.
 """
@@ -10,18 +10,18 @@ import json
 import math
 import pickle
 import re
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import attrs
 import corpus
 from corpus import PLANTED
+from fuzz_files import check_cursor, check_journal, check_sites, odd_journal, odd_sites
+from harmless import check_error
 from mutators import body_of, mutated_bytes, text_of
 
 from vcf_tasks_async import shapes
@@ -31,13 +31,12 @@ from vcf_tasks_async.codec import decode_error, encode, is_json, parse_json, str
 from vcf_tasks_async.credential_api import _read_resources, _subtask_in
 from vcf_tasks_async.credential_models import CredentialsTask
 from vcf_tasks_async.cursor import Told, from_cursor
-from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
+from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.events import Mark, Progress, changes
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.folding import compact, decode_task
 from vcf_tasks_async.histories import HistoryDeletion
-from vcf_tasks_async.journal import Journal
-from vcf_tasks_async.judgement import Action, Sighting
+from vcf_tasks_async.judgement import Sighting
 from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
 from vcf_tasks_async.pages import CredentialsPageReader, PageReader
 from vcf_tasks_async.policy import parse_retry_after
@@ -67,19 +66,6 @@ class Target:
 
 
 # --- what must hold of what comes out ---------------------------------------------------------------------
-
-
-def _check_error(error: VcfTasksError) -> None:
-    """An error is one harmless line, of moderate length, and travels."""
-    said = str(error)
-    assert said.isprintable(), said
-    assert len(said) < 1500, len(said)
-    if isinstance(error, DecodeError):
-        for text, most in ((error.sample, 80), (error.json_path, 200), (error.task_id or "", 128)):
-            assert text.isprintable(), text
-            assert len(text) <= most, text
-    again = pickle.loads(pickle.dumps(error))
-    assert (str(again), vars(again).keys()) == (said, vars(error).keys())
 
 
 def _check_task(task: AnyTask) -> None:
@@ -145,7 +131,7 @@ def _told(decode: Callable[[bytes], Any], body: bytes) -> Any:
     try:
         return decode(body)
     except DecodeError as error:
-        _check_error(error)
+        check_error(error)
         return str(error), error.json_path, error.task_id, error.sample, error.not_json
 
 
@@ -188,7 +174,7 @@ def check_page(body: bytes) -> None:
     if not isinstance(page, TaskPage):
         return
     for error in page.malformed:
-        _check_error(error)
+        check_error(error)
     document = parse_json(body)
     came = document.get("elements") or []
     assert page.received == len(came)
@@ -228,7 +214,7 @@ def _guarded(body: bytes, read: Callable[[bytes], Any]) -> Any:
     try:
         return read(body)
     except DecodeError as error:
-        _check_error(error)
+        check_error(error)
         _check_hidden(body, error, error.args, vars(error), pickle.dumps(error))
         return None
 
@@ -254,7 +240,7 @@ def check_credential_page(body: bytes) -> None:
     page = _guarded(body, read)
     if page is not None:
         for error in page.malformed:
-            _check_error(error)
+            check_error(error)
             _check_hidden(body, error, vars(error), pickle.dumps(error))
         for task in page.elements:
             _check_task(task)
@@ -282,7 +268,7 @@ def check_json(body: bytes) -> None:
     try:
         value = parse_json(body)
     except DecodeError as error:
-        _check_error(error)
+        check_error(error)
         assert not is_json(body)
     else:
         assert is_json(body)
@@ -306,7 +292,7 @@ def check_refusal(body: bytes) -> None:
             refused(answer), what="retry of task a", safe=status == 404,
             manager="sfo-vcf01", method="PATCH", path="/v1/tasks/a", attempts=2,
         )  # fmt: skip
-        _check_error(error)
+        check_error(error)
         assert getattr(error, "detail", None) in (detail, None)
 
 
@@ -387,55 +373,6 @@ _HIDDEN: Final = {
 } | set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
-# --- what our own files and callers give back -------------------------------------------------------------
-
-
-def check_cursor(given: bytes) -> None:
-    plain: list[Any] = [given]
-    with suppress(ValueError, RecursionError):
-        plain += [given.decode(), json.loads(given)]
-    for cursor in plain:
-        try:
-            marks = from_cursor(cursor)
-        except UsageError as error:
-            _check_error(error)
-            continue
-        assert from_cursor(encode(Told(marks).cursor())) == marks
-        task = decode_task(corpus.tasks()[0])
-        for mark in marks.values():
-            changes(mark, Mark.of(task))
-
-
-def _room() -> Path:
-    """A file for journals: in memory where there is such a place, since each is synced to the disk."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if memory.is_dir() else None), "journal")
-
-
-def check_journal(content: bytes) -> None:
-    path = _room()
-    try:
-        path.write_bytes(content)
-        for _ in range(2):
-            before = path.read_bytes()
-            try:
-                journal = Journal(path, "sfo-vcf01", Action.RETRY)
-            except UsageError as error:
-                _check_error(error)
-                # What is not ours, or broken in its midst, is left as it is.
-                assert path.read_bytes() == before
-                return
-            try:
-                found = [journal.earlier(task_id) for task_id in "abcd"]
-                assert all(each is None or each.is_open in (True, False) for each in found)
-                journal.intent("e", None)
-            finally:
-                journal.close()
-    finally:
-        path.unlink(missing_ok=True)
-        path.parent.rmdir()
-
-
 # --- what goes in -----------------------------------------------------------------------------------------
 
 
@@ -448,22 +385,6 @@ def _token(rng: Random) -> str:
     if rng.random() < 0.3:
         token = mutated_bytes(rng, token.encode(), [b"a.b.c"]).decode("latin-1")
     return token if rng.random() < 0.95 else text_of(rng, [token, *corpus.TEXTS])
-
-
-def _journal(rng: Random) -> bytes:
-    lines = rng.choice(corpus.journals()).splitlines(keepends=True)
-    for _ in range(rng.choice([0, 1, 1, 2])):
-        if not lines:
-            break
-        at, what = rng.randrange(len(lines)), rng.randrange(4)
-        if what < 2:
-            lines[at] = body_of(rng, [lines[at].rstrip(b"\n")]) + rng.choice([b"\n", b"\n", b"", b"\r\n"])
-        elif what == 2:
-            lines[at:at] = [rng.choice(lines)]
-        else:
-            del lines[at]
-    content = b"".join(lines)
-    return content if rng.random() < 0.8 else mutated_bytes(rng, content, corpus.journals())
 
 
 def _named_secret(rng: Random) -> str:
@@ -516,6 +437,7 @@ TARGETS: Final = {
         Target("timestamp", 40, lambda rng: text_of(rng, corpus.TIMESTAMPS), check_timestamp),
         Target("text", 60, _text, check_text),
         Target("cursor", 50, _of(corpus.cursors), check_cursor),
-        Target("journal", 30, _journal, check_journal),
+        Target("journal", 30, odd_journal, check_journal),
+        Target("sites", 20, odd_sites, check_sites),
     )
 }
