@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import pickle
 import traceback
 from collections.abc import Callable
@@ -69,6 +70,20 @@ def task() -> CredentialsTask:
     return structure(TASK, CredentialsTask)
 
 
+def traceback_with(value: object) -> str:
+    try:
+        held = [value]
+        raise KeyError(*held)
+    except KeyError as error:
+        seen = traceback.TracebackException.from_exception(error, capture_locals=True)
+        return "".join(seen.format()) + repr(error.args)
+
+
+def logged(value: object) -> str:
+    record = logging.LogRecord("vcf_tasks_async", logging.DEBUG, "", 0, "sent %s, %r", (value, value), None)
+    return record.getMessage() + repr(vars(record))
+
+
 SHOWN: dict[str, Callable[[object], str]] = {
     "repr": repr,
     "str": str,
@@ -76,6 +91,10 @@ SHOWN: dict[str, Callable[[object], str]] = {
     "asdict": lambda value: repr(attrs.asdict(value)) + json.dumps(attrs.asdict(value), default=str),
     "to_json": lambda value: json.dumps(value.to_json()),
     "copy": lambda value: repr(copy.deepcopy(value)),
+    "attributes": lambda value: repr([getattr(value, field.name) for field in attrs.fields(type(value))]),
+    "evolve": lambda value: repr(attrs.evolve(value)) + str(attrs.astuple(value)),
+    "traceback with locals": traceback_with,
+    "log": logged,
     "extra": lambda value: repr(
         [getattr(value, "extra", None), *(n.extra for n in getattr(value, "sub_tasks", ()))]
     ),

@@ -368,12 +368,20 @@ ECHOES = {
 }
 
 
+ECHOED = {
+    **CALLS,
+    **{f"credentials: {name}": OF_CREDENTIALS[name] for name in ("stream", "get", "retry")},
+    "settings": lambda s: s.settings(),
+    "histories": lambda s: s.delete_history(["a"]),
+}
+
+
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", ECHOED.values(), ids=ECHOED)
 async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, log, monkeypatch):
     monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
     for method in ("GET", "PATCH", "DELETE"):
-        server.always(method, "/v1/tasks.*", echo)
+        server.always(method, "/v1/(credentials/)?tasks.*", echo)
     error = await failure(server, AUTHS["bearer"], call)
     assert isinstance(error, VcfTasksError)
     assert leaks(error) == []
