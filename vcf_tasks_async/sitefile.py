@@ -52,7 +52,10 @@ def read_sites(path: str | os.PathLike[str]) -> tuple[dict[str, Site], int | Non
         raise UsageError(f"the file of sites {file} can't be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         # No TOML, no UTF-8, a number too long, tables too deep.
-        raise UsageError(f"{file} is no TOML: {inert(str(error), limit=160)}") from None
+        # Raised below: the parser's frames hold the whole file.
+        document, why = None, inert(str(error), limit=160)
+    if document is None:
+        raise UsageError(f"{file} is no TOML: {why}")
     _known(file, "", document, ("fleet", "defaults", "sites"))
     fleet = _Table(file, "fleet", _table(file, "fleet", document.get("fleet", {})))
     _known(file, "[fleet] ", fleet.keys, ("concurrency",))
