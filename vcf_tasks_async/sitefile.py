@@ -43,7 +43,16 @@ def read_sites(path: str | os.PathLike[str]) -> tuple[dict[str, Site], int | Non
     Raises:
         UsageError: the file can't be read or used; the text names it, the table and the key.
     """
-    file = Path(path)
+    try:
+        return _read(Path(path))
+    except UsageError as error:
+        # Without its frames and what it came of: they hold the file, passwords and all.
+        refused = error.with_traceback(None)
+        refused.__context__ = None
+    raise refused
+
+
+def _read(file: Path) -> tuple[dict[str, Site], int | None]:
     try:
         with file.open("rb") as opened:
             readable_by_others = bool(os.fstat(opened.fileno()).st_mode & (stat.S_IRGRP | stat.S_IROTH))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
+from canaries import CANARY
 
 from vcf_tasks_async import (
     ApiKeyAuth,
@@ -19,6 +21,7 @@ from vcf_tasks_async import (
     Tls,
     UsageError,
 )
+from vcf_tasks_async.sitefile import read_sites
 
 WHOLE = """
 [fleet]
@@ -183,3 +186,16 @@ def test_a_secret_that_is_not_there_says_where_it_was_looked_for(source, words):
     with pytest.raises(UsageError, match=words) as caught:
         source()
     assert "VMw@re1!" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "keys", ['url = "a b"', 'url = "a"\nproxy = 5', "url = [["], ids=["url", "proxy", "no TOML"]
+)
+def test_an_error_shows_no_password_of_the_file_in_its_locals(tmp_path, keys):
+    file = tmp_path / "sites.toml"
+    file.write_text(f'[sites.sfo]\nusername = "u"\npassword = "{CANARY}-1"\n{keys}\n')
+    with pytest.raises(UsageError) as caught:
+        read_sites(file)
+    seen = traceback.TracebackException.from_exception(caught.value, capture_locals=True, limit=-2)
+    assert CANARY not in "".join(seen.format())
+    assert caught.value.__context__ is None
