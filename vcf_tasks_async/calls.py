@@ -47,7 +47,7 @@ class Call(Generic[T]):
         """*body* without the secrets of this call and its *token*, plain or as JSON writes them."""
         for secret in self.secrets if token is None else (*self.secrets, token):
             text = secret.reveal()
-            for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}:
+            for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]} - {""}:
                 body = body.replace(shape.encode("utf-8", "surrogatepass"), b"***")
         return body
 

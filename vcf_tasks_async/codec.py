@@ -79,14 +79,18 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-def structure(document: Any, cls: type[M], path: str = "$") -> M:
+def structure(document: Any, cls: type[M], path: str = "$", *, guarded: bool = False) -> M:
     """*document* as a *cls*.
+
+    Args:
+        guarded: there may be secrets in it, even if the class knows of none.
 
     Raises:
         DecodeError: naming the place (*path* and on), the task's id where known, and a sample.
     """
+    guarded = guarded or issubclass(cls, Guarded)
     try:
-        result: M = _converter().get_structure_hook(cls)(document, cls)
+        result: M = _converter(guarded=guarded).get_structure_hook(cls)(document, cls)
     except Odd:
         pass
     else:
@@ -96,7 +100,7 @@ def structure(document: Any, cls: type[M], path: str = "$") -> M:
         finding = ("malformed", path, document)
     reason, place, value = finding
     task_id = document.get("id") if type(document) is dict else None
-    raise malformed(reason, place, task_id, MASK if issubclass(cls, Guarded) else value)
+    raise malformed(reason, place, task_id, MASK if guarded else value)
 
 
 def encode(document: object) -> bytes:

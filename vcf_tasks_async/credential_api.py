@@ -24,6 +24,7 @@ from vcf_tasks_async.crowding import Crowd
 from vcf_tasks_async.errors import DecodeError, TaskNotFound, UnsupportedError
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.pages import CredentialsPageReader
+from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.status import Status
 
 _TASKS: Final = "/v1/credentials/tasks"
@@ -49,9 +50,14 @@ class CredentialApi:
                 manager=error.manager, method=error.method, path=error.path,
             ) from error  # fmt: skip
 
-    async def get(self, task_id: str) -> CredentialsTask:
-        """``GET /v1/credentials/tasks/{id}``."""
-        call = Call("GET", task_path(task_id, _TASKS), f"credential task {task_id}", _read_task, safe=True)
+    async def get(self, task_id: str, secrets: tuple[Secret, ...] = ()) -> CredentialsTask:
+        """``GET /v1/credentials/tasks/{id}``.
+
+        Args:
+            secrets: what was sent for it, and is not to show should the answer repeat it.
+        """
+        path, what = task_path(task_id, _TASKS), f"credential task {task_id}"
+        call = Call("GET", path, what, _read_task, safe=True, secrets=secrets)
         return (await self._caller.call(call, self._tokens)).value
 
     async def subtask(self, task_id: str, subtask_id: str) -> CredentialsSubTask:

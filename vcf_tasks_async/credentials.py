@@ -12,6 +12,7 @@ from typing import Any, Final
 from vcf_tasks_async.acts import checked_seconds, raise_unless_accepted, start_many
 from vcf_tasks_async.address import checked_id
 from vcf_tasks_async.api import checked_count
+from vcf_tasks_async.base import secrets_in
 from vcf_tasks_async.bulk import BulkRun
 from vcf_tasks_async.calls import Reply
 from vcf_tasks_async.credential_models import (
@@ -27,9 +28,10 @@ from vcf_tasks_async.errors import NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.targets import Targets
 from vcf_tasks_async.wiring import Wiring
-from vcf_tasks_async.writes import Send, Writer
+from vcf_tasks_async.writes import Look, Send, Writer
 
 SpecMaker = Callable[[str], CredentialsUpdateSpec | Awaitable[CredentialsUpdateSpec]]
 
@@ -248,11 +250,20 @@ class Credentials:
         wiring = self._opened()
         api, seconds = wiring.credential_api, wiring.policy.deadline
 
+        # What a look at the task must not repeat, as its retry must not: of those that were not taken.
+        sent: dict[str, tuple[Secret, ...]] = {}
+
         async def send(task_id: str, gate: Gate) -> Reply[None]:
             made = await _made(spec, task_id, seconds) if callable(spec) else spec
-            return await wiring.retrying(task_id, api.retry(task_id, made, gate, patience))
+            sent[task_id] = tuple(secrets_in(made))
+            reply = await wiring.retrying(task_id, api.retry(task_id, made, gate, patience))
+            del sent[task_id]
+            return reply
 
-        return self._writer({Action.RETRY_CREDENTIALS: send}, patience + seconds)
+        async def look(task_id: str) -> CredentialsTask:
+            return await api.get(task_id, sent.get(task_id, ()))
+
+        return self._writer({Action.RETRY_CREDENTIALS: send}, look, patience + seconds)
 
     def _canceller(self, patience: float) -> Writer:
         api = self._opened().credential_api
@@ -260,11 +271,10 @@ class Credentials:
         async def send(task_id: str, gate: Gate) -> Reply[None]:
             return await api.cancel(task_id, gate, patience)
 
-        return self._writer({Action.CANCEL_CREDENTIALS: send}, patience)
+        return self._writer({Action.CANCEL_CREDENTIALS: send}, api.get, patience)
 
-    def _writer(self, sends: Mapping[Action, Send], deadline: float) -> Writer:
-        wiring = self._opened()
-        return wiring.make_writer(sends, wiring.credential_api.get, deadline)
+    def _writer(self, sends: Mapping[Action, Send], look: Look, deadline: float) -> Writer:
+        return self._opened().make_writer(sends, look, deadline)
 
 
 def _checked(where: object) -> TaskFilter:

@@ -99,18 +99,25 @@ def from_cursor(cursor: Any) -> dict[str, Mark]:
         words = [None if word is None else intern(word) for word in plain["words"]]
         if version == _CURSOR:
             return {task_id: _unpacked(packed, words) for task_id, packed in plain["tasks"].items()}
-    except (TypeError, KeyError, ValueError, IndexError, AttributeError):
+        if type(version) is not int or not 0 <= version < 1000:
+            raise ValueError
+    except (TypeError, KeyError, ValueError, IndexError, AttributeError, RecursionError):
         raise UsageError("cursor takes what TaskWatch.cursor gave, as a dict or as JSON text") from None
-    raise UsageError(f"this cursor is of version {version!r}, not {_CURSOR}: start without one")
+    raise UsageError(f"this cursor is of version {version}, not {_CURSOR}: start without one")
 
 
 def _unpacked(packed: list[Any], words: list[str | None]) -> Mark:
     status, run, runs, *rest = packed
     flat = rest[0] if rest else []
+    if any(type(number) is not int or number < 0 for number in (status, run, *runs, *flat)):
+        raise TypeError
     if sum(runs[1::2]) > _MOST_STEPS:
         raise ValueError
     steps: list[str | None] = []
     for word, count in zip(runs[::2], runs[1::2], strict=True):
         steps += [words[word]] * count
     nested = tuple(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
-    return Mark(words[status], int(run), tuple(steps), nested)
+    mark = Mark(words[status], run, tuple(steps), nested)
+    for _ in mark.paths() if nested else ():
+        pass  # raises where the nesting is none of these steps'
+    return mark

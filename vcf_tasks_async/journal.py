@@ -209,7 +209,7 @@ class Journal:
         before = self._earlier.get(task_id)
         if "intent" in note:
             seen = None
-            if "status" in note:
+            if note.get("status") is not None:
                 seen = Sighting(Status(note["status"]), note.get("completed"), note.get("steps"))
             self._earlier[task_id] = Earlier(None, None, seen, note["at"])
             return

@@ -18,7 +18,7 @@ from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.folding import quick_task
 from vcf_tasks_async.models import PageMetadata, Task, TaskPage
 from vcf_tasks_async.secret import MASK
-from vcf_tasks_async.structuring import is_too_deep, kind_of
+from vcf_tasks_async.structuring import hidden, is_too_deep, kind_of
 
 _OF_A_PAGE = ("elements", "pageMetadata")
 
@@ -67,10 +67,12 @@ class _Elements(Iterator[None]):
         fields: dict[str, Any] = {}
         if self._outline.metadata is not None:
             try:
-                fields["page_metadata"] = structure(self._outline.metadata, PageMetadata, "$.pageMetadata")
+                fields["page_metadata"] = structure(
+                    self._outline.metadata, PageMetadata, "$.pageMetadata", guarded=self._guarded
+                )
             except DecodeError as error:
                 # Without it a listing finds its own way; losing the page would be worse.
-                self._malformed.append(error)
+                self._malformed.append(error.with_traceback(None))
         if self._outline.elements is not None:
             fields["elements"] = tuple(self._tasks)
         if self._outline.extra:
@@ -131,7 +133,7 @@ def _outline(body: bytes, *, guarded: bool = False) -> _Outline:
     extra = {k: v for k, v in document.items() if k not in _OF_A_PAGE or v is None}
     if is_too_deep(extra):
         raise malformed("nested too deep", "$", None, document)
-    return _Outline(elements, document.get("pageMetadata"), extra)
+    return _Outline(elements, document.get("pageMetadata"), hidden(extra) if guarded else extra)
 
 
 def _quick_outline(body: bytes) -> _Outline | None:

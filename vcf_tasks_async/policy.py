@@ -201,7 +201,7 @@ def parse_retry_after(value: str | None, *, date: str | None, now: datetime) -> 
         >>> parse_retry_after("120", date=None, now=datetime.now(UTC))
         120.0
     """
-    if value is None:
+    if value is None or not value.isascii():
         return None
     value = value.strip()
     if _SECONDS.fullmatch(value):

@@ -43,15 +43,28 @@ def read_sites(path: str | os.PathLike[str]) -> tuple[dict[str, Site], int | Non
     Raises:
         UsageError: the file can't be read or used; the text names it, the table and the key.
     """
-    file = Path(path)
+    try:
+        return _read(Path(path))
+    except UsageError as error:
+        # Without its frames and what it came of: they hold the file, passwords and all.
+        refused = error.with_traceback(None)
+        refused.__context__ = None
+    raise refused
+
+
+def _read(file: Path) -> tuple[dict[str, Site], int | None]:
     try:
         with file.open("rb") as opened:
             readable_by_others = bool(os.fstat(opened.fileno()).st_mode & (stat.S_IRGRP | stat.S_IROTH))
             document = tomllib.load(opened)
     except OSError as error:
         raise UsageError(f"the file of sites {file} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is no TOML: {inert(str(error), limit=160)}") from None
+    except (ValueError, RecursionError) as error:
+        # No TOML, no UTF-8, a number too long, tables too deep.
+        # Raised below: the parser's frames hold the whole file.
+        document, why = None, inert(str(error), limit=160)
+    if document is None:
+        raise UsageError(f"{file} is no TOML: {why}")
     _known(file, "", document, ("fleet", "defaults", "sites"))
     fleet = _Table(file, "fleet", _table(file, "fleet", document.get("fleet", {})))
     _known(file, "[fleet] ", fleet.keys, ("concurrency",))

@@ -16,7 +16,7 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from vcf_tasks_async.base import ABSENT, NO_EXTRA, Guarded, Model, json_names, twin
+from vcf_tasks_async.base import ABSENT, NO_EXTRA, Model, json_names, twin
 from vcf_tasks_async.models import PageMetadata, Task
 from vcf_tasks_async.secret import MASK, AnsweredSecret, Secret
 from vcf_tasks_async.steps import ErrorDetail
@@ -43,17 +43,30 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def make_converter() -> cattrs.Converter:
-    """A cattrs converter that structures the models and nothing else by guess."""
+def make_converter(*, guarded: bool = False) -> cattrs.Converter:
+    """A cattrs converter that structures the models and nothing else by guess.
+
+    Args:
+        guarded: in whatever is structured, also below a model that knows no secrets, texts are hidden that
+            nobody models and whose names look like a secret's.
+    """
     converter = cattrs.Converter(detailed_validation=False)
     for kind in LEAVES:
         # On the class: cattrs asks its own hooks for str and int before any predicate.
         converter.register_structure_hook(kind, _leaf(kind))
     converter.register_structure_hook(Secret, _secret)
+    rest = _guarded_rest if guarded else _rest
+
+    def mapping(t: Any, converter: cattrs.BaseConverter) -> Hook:
+        return _guarded_mapping(t, converter) if guarded else _mapping(t, converter)
+
+    def model(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
+        return _generate(cls, converter, rest)
+
     converter.register_structure_hook_func(lambda t: t is Any, _anything)
     converter.register_structure_hook_factory(is_tuple, _tuple)
-    converter.register_structure_hook_factory(is_mapping, _mapping)
-    converter.register_structure_hook_factory(is_model, _generate)
+    converter.register_structure_hook_factory(is_mapping, mapping)
+    converter.register_structure_hook_factory(is_model, model)
     for cls in (ErrorDetail, Task, PageMetadata):
         converter.get_structure_hook(cls)
     return converter
@@ -117,6 +130,11 @@ def _mapping(mapping_type: Any, converter: cattrs.BaseConverter) -> Hook:
     return structure
 
 
+def _guarded_mapping(mapping_type: Any, converter: cattrs.BaseConverter) -> Hook:
+    structure = _mapping(mapping_type, converter)
+    return lambda value, t: hidden(structure(value, t))
+
+
 def _nullable(item_type: Any, converter: cattrs.BaseConverter) -> Hook:
     """A hook for the items of a list or map; cattrs' own for ``str | None`` is not strict."""
     t = _without_none(item_type)
@@ -146,7 +164,7 @@ def _without_none(t: Any) -> Any:
     return t
 
 
-def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
+def _generate(cls: type[Model], converter: cattrs.BaseConverter, rest: Hook) -> Hook:
     """A function (value, type) -> *cls*.
 
     Where nothing came, or null, a field takes its default. It counts what it used: only when the
@@ -156,8 +174,7 @@ def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
     fields = fields_of(cls)
     scope: dict[str, Any] = {
         "cls": cls, "Odd": Odd, "ABSENT": ABSENT, "NO_EXTRA": NO_EXTRA,
-        "rest": _guarded_rest if issubclass(cls, Guarded) else _rest,
-        "twin": twin(cls), "known": frozenset(key for _, key, _ in fields),
+        "rest": rest, "twin": twin(cls), "known": frozenset(key for _, key, _ in fields),
     }  # fmt: skip
     code = [f"def {me}(o, _=None, depth=0):", " if type(o) is not dict: raise Odd"]
     if any(t == tuple[cls, ...] for _, _, t in fields):  # type: ignore[valid-type]
@@ -204,18 +221,18 @@ def _rest(document: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
 
 
 def _guarded_rest(document: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    hidden: dict[str, Any] = _hidden(_rest(document, known), secret=False)
-    return hidden
+    rest: dict[str, Any] = hidden(_rest(document, known))
+    return rest
 
 
-def _hidden(value: Any, *, secret: bool) -> Any:
+def hidden(value: Any, *, secret: bool = False) -> Any:
     """*value* with all texts wrapped that stand under a name that looks like a secret's."""
     if isinstance(value, dict):
         return {
-            key: _hidden(item, secret=secret or bool(_SECRETIVE.search(key))) for key, item in value.items()
+            key: hidden(item, secret=secret or bool(_SECRETIVE.search(key))) for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_hidden(item, secret=secret) for item in value]
+        return [hidden(item, secret=secret) for item in value]
     return AnsweredSecret(value) if secret and type(value) is str else value
 
 

@@ -255,7 +255,8 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
     body = call.redacted(b"".join(pieces), token)
-    return refused(Answer(status, body, retry_after, headers.get("Location")))
+    location = call.redacted(headers.get("Location", "").encode("utf-8", "surrogateescape"), token)
+    return refused(Answer(status, body, retry_after, location.decode("utf-8", "surrogateescape")))
 
 
 async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> tuple[list[bytes], bool]:

@@ -20,7 +20,7 @@ from vcf_tasks_async import (
     Result,
     UsageError,
 )
-from vcf_tasks_async.journal import Journal
+from vcf_tasks_async.journal import Earlier, Journal
 
 
 def test_what_was_noted_is_read_again(written):
@@ -144,6 +144,14 @@ def test_a_note_of_the_wrong_kind_is_a_broken_line(tmp_path, note):
     path.write_bytes(other_head() + GOOD + note + GOOD)
     with pytest.raises(UsageError, match="broken in line 3"):
         opened(path).close()
+
+
+def test_a_note_of_which_less_was_known_is_read_as_such(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(other_head() + b'{"intent":"a","at":1.0,"status":null,"completed":null}\n')
+    journal = opened(path)
+    assert journal.earlier("a") == Earlier(None, at=1.0)
+    journal.close()
 
 
 def test_a_journal_in_use_is_refused(written, tmp_path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
+from canaries import CANARY
 
 from vcf_tasks_async import (
     ApiKeyAuth,
@@ -19,6 +21,7 @@ from vcf_tasks_async import (
     Tls,
     UsageError,
 )
+from vcf_tasks_async.sitefile import read_sites
 
 WHOLE = """
 [fleet]
@@ -87,6 +90,8 @@ def test_sites_take_the_defaults_and_their_own_keys_stand_for_them(tmp_path):
         ("sites = 3", "sites is a table"),
         ("[sites]\nsfo = 3", "sites.sfo is a table"),
         ("[sites.sfo", "is no TOML"),
+        ("x = " + "[" * 2000, "is no TOML"),
+        ("x = " + "9" * 5000, "is no TOML"),
         ("[site.sfo]\nurl = 'a'", "site is no key here: did you mean sites?"),
         ("[fleet]\nspeed = 3\n" + SITE, r"\[fleet\] speed is no key here"),
         (
@@ -181,3 +186,16 @@ def test_a_secret_that_is_not_there_says_where_it_was_looked_for(source, words):
     with pytest.raises(UsageError, match=words) as caught:
         source()
     assert "VMw@re1!" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "keys", ['url = "a b"', 'url = "a"\nproxy = 5', "url = [["], ids=["url", "proxy", "no TOML"]
+)
+def test_an_error_shows_no_password_of_the_file_in_its_locals(tmp_path, keys):
+    file = tmp_path / "sites.toml"
+    file.write_text(f'[sites.sfo]\nusername = "u"\npassword = "{CANARY}-1"\n{keys}\n')
+    with pytest.raises(UsageError) as caught:
+        read_sites(file)
+    seen = traceback.TracebackException.from_exception(caught.value, capture_locals=True, limit=-2)
+    assert CANARY not in "".join(seen.format())
+    assert caught.value.__context__ is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import pickle
 import traceback
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from vcf_tasks_async import (
     UsageError,
 )
 from vcf_tasks_async.base import secrets_in, wire_document
+from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import parse_json, structure
 from vcf_tasks_async.credential_models import checked_spec
 from vcf_tasks_async.pages import CredentialsPageReader
@@ -68,6 +70,20 @@ def task() -> CredentialsTask:
     return structure(TASK, CredentialsTask)
 
 
+def traceback_with(value: object) -> str:
+    try:
+        held = [value]
+        raise KeyError(*held)
+    except KeyError as error:
+        seen = traceback.TracebackException.from_exception(error, capture_locals=True)
+        return "".join(seen.format()) + repr(error.args)
+
+
+def logged(value: object) -> str:
+    record = logging.LogRecord("vcf_tasks_async", logging.DEBUG, "", 0, "sent %s, %r", (value, value), None)
+    return record.getMessage() + repr(vars(record))
+
+
 SHOWN: dict[str, Callable[[object], str]] = {
     "repr": repr,
     "str": str,
@@ -75,6 +91,10 @@ SHOWN: dict[str, Callable[[object], str]] = {
     "asdict": lambda value: repr(attrs.asdict(value)) + json.dumps(attrs.asdict(value), default=str),
     "to_json": lambda value: json.dumps(value.to_json()),
     "copy": lambda value: repr(copy.deepcopy(value)),
+    "attributes": lambda value: repr([getattr(value, field.name) for field in attrs.fields(type(value))]),
+    "evolve": lambda value: repr(attrs.evolve(value)) + str(attrs.astuple(value)),
+    "traceback with locals": traceback_with,
+    "log": logged,
     "extra": lambda value: repr(
         [getattr(value, "extra", None), *(n.extra for n in getattr(value, "sub_tasks", ()))]
     ),
@@ -169,6 +189,44 @@ def test_a_malformed_element_costs_only_itself_and_shows_no_sample():
         assert [text for text in shown if CANARY in text or "12345678" in text] == []
 
 
+# Where no one would look for a password, and a server may put one.
+ELSEWHERE = {
+    "beside the elements": {"newPassword": CANARY, "pageMetadata": {}},
+    "in the page's metadata": {"pageMetadata": {"last": {"newPassword": CANARY}}},
+    "in an error": {"elements": [{**TASK, "errors": [{"newPassword": CANARY}]}]},
+    "in an error's context": {"elements": [{**TASK, "errors": [{"context": {"newPassword": CANARY}}]}]},
+    "in a cause": {"elements": [{**TASK, "errors": [{"causes": [{"newPassword": CANARY}]}]}]},
+    "in a remedy": {
+        "elements": [
+            {**TASK, "errors": [{"notifications": [{"remediations": [{"values": {"apiKey": [CANARY]}}]}]}]}
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("document", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_password_in_an_odd_place_of_a_page_shows_nowhere_either(document):
+    document = {"elements": [], **document}
+    reader = CredentialsPageReader(json.dumps(document).encode())
+    for _ in reader:
+        pass
+    page = reader.page()
+    for show in SHOWN.values():
+        assert CANARY not in show(page)
+    assert CANARY.encode() not in pickle.dumps(page)
+    assert page.malformed == ()
+    assert wire_document(page) == document
+
+
+def test_metadata_that_can_not_be_read_does_not_hold_on_to_the_page():
+    # As those of elements: a traceback's frames hold the body, passwords and all.
+    reader = CredentialsPageReader(json.dumps({"elements": [TASK], "pageMetadata": 5}).encode())
+    for _ in reader:
+        pass
+    (error,) = reader.page().malformed
+    assert error.__traceback__ is None
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -225,3 +283,12 @@ def test_a_spec_takes_plain_texts_secrets_and_what_was_answered():
         )
         assert checked_spec(spec) is spec
     assert MASK not in CANARY
+
+
+async def test_an_empty_password_takes_nothing_out_of_the_answer():
+    async def unread(body):
+        pass
+
+    spec = CredentialsUpdateSpec("UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", "")])])
+    call = Call("PATCH", "/", "", unread, secrets=tuple(secrets_in(spec)))
+    assert call.redacted(b'{"id": "a"}') == b'{"id": "a"}'

@@ -116,7 +116,7 @@ def test_a_cursor_that_is_kept_up_says_what_a_new_one_would():
             told.forget(task_id)
         else:
             told[task_id] = Mark(
-                f"s{rng.randrange(50)}", steps=("a",) * rng.randrange(4), nested=((0, 1, 2),)
+                f"s{rng.randrange(50)}", steps=("a",) * rng.randrange(4, 8), nested=((0, 1, 2),)
             )
         # Asked for often, seldom, and not at all for long.
         if rng.random() < (0.5, 0.01)[step // 500 % 2]:

@@ -561,11 +561,22 @@ async def test_a_cursor_is_small():
         {"version": 1, "words": [], "tasks": {"a": [0]}},
         {"version": 2, "words": [], "tasks": {}},
         {"version": 1, "words": ["x"], "tasks": {"a": [0, 0, [0, 10**12]]}},
+        # Damaged in ways that a fuzzer found.
+        "[" * 100_000,
+        {"version": {"x": "y" * 1000}, "words": [], "tasks": {}},
+        {"version": 10**5000, "words": [], "tasks": {}},
+        {"version": 1, "words": ["x"], "tasks": {"a": [0, float("inf"), []]}},
+        {"version": 1, "words": ["x"], "tasks": {"a": [0, 0, [0, 10**12, 0, -(10**12)]]}},
+        {"version": 1, "words": ["x"], "tasks": {"a": [0, 0, [0, 1], [0, [], []]]}},
+        {"version": 1, "words": ["x"], "tasks": {"a": [0, 0, [0, 2], [0, 5, 0]]}},
+        {"version": 1, "words": ["x"], "tasks": {"a": [0, 0, [0, 2], [7, 1, 0]]}},
+        {"version": 1, "words": ["x"], "tasks": {"a": [0, 0, [0, True]]}},
     ],
 )
 def test_what_is_no_cursor_is_a_usage_error(cursor):
-    with pytest.raises(UsageError, match="cursor"):
+    with pytest.raises(UsageError, match="cursor") as caught:
         Site().watch(cursor=cursor)
+    assert len(str(caught.value)) < 100
 
 
 @pytest.mark.parametrize("which", ["a", 5, Task(id="a"), [None], ["../x"]])

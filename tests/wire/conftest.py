@@ -16,8 +16,9 @@ QUICK = Policy(base=0.01, cap=0.05, deadline=2, attempt_timeout=0.3, grace=1)
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first look at a task comes after half a second: too long for a table."""
+    """The first look at a task comes after half a second or a whole one: too long for a table."""
     monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.005)
+    monkeypatch.setattr("vcf_tasks_async.histories._BEFORE_LOOK", 0.005)
 
 
 @pytest.fixture

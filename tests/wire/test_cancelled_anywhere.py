@@ -8,10 +8,13 @@ up. k goes up until the call ends before it is reached.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import types
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +23,17 @@ import pytest
 import trustme
 from fault_server import CLOSE, PASSWORD, FaultServer, Reply, Seen, doc, refusal, task
 
-from vcf_tasks_async import PasswordAuth, Policy, Polling, TaskFilter, TaskSession, Tls
+from vcf_tasks_async import (
+    BaseCredential,
+    CredentialsUpdateSpec,
+    PasswordAuth,
+    Policy,
+    Polling,
+    ResourceCredentials,
+    TaskFilter,
+    TaskSession,
+    Tls,
+)
 from vcf_tasks_async.waiting import Waits
 
 SWIFT = Policy(base=0.001, cap=0.002, deadline=5, attempt_timeout=2, grace=0.02)
@@ -136,6 +149,73 @@ def plain(server: FaultServer) -> None:
     pass
 
 
+def account(task_id: str, status: str) -> dict[str, Any]:
+    return {"id": task_id, "type": "ROTATE", "status": status, "subTasks": [{"id": "s1", "status": status}]}
+
+
+def accounts(server: FaultServer, *before: Reply) -> None:
+    """Credential tasks, a retry of which succeeds at once; *before* are the answers to the first writes."""
+    states = dict.fromkeys("abcd", "FAILED")
+    server.script("PATCH|DELETE", "/v1/credentials/tasks/.*", *before)
+
+    def listed(seen: Seen) -> Reply:
+        return doc({"elements": [account(task_id, status) for task_id, status in states.items()]})
+
+    def one(seen: Seen) -> Reply:
+        task_id = seen.path.split("/")[4]
+        if seen.path.endswith("resource-credentials"):
+            return doc([SPEC["elements"][0]])
+        return doc(account(task_id, states[task_id]))
+
+    def retried(seen: Seen) -> Reply:
+        states[seen.path.rpartition("/")[2]] = "SUCCESSFUL"
+        return doc(task("a"), 202)
+
+    server.always("GET", "/v1/credentials/tasks", listed)
+    server.always("GET", "/v1/credentials/tasks/.*", one)
+    server.always("PATCH|DELETE", "/v1/credentials/tasks/.*", retried)
+
+
+def full_house(server: FaultServer) -> None:
+    """Ten operations in the way of the first write."""
+    accounts(server, refusal(403))
+    busy = [account(f"x{number}", "IN_PROGRESS") for number in range(10)]
+    server._scripts.insert(0, ("GET", re.compile("/v1/credentials/tasks"), deque([doc({"elements": busy})])))
+
+
+def lost_account(server: FaultServer) -> None:
+    accounts(server, CLOSE)
+
+
+def kept(server: FaultServer) -> None:
+    """What 9.1 adds."""
+
+    def deleted(seen: Seen) -> Reply:
+        return doc({"successful": seen.json["taskIds"], "failed": []})
+
+    server.always("GET|PATCH", "/v1/tasks/config/settings", doc({"retentionDays": 30}))
+    server.always("DELETE", "/v1/tasks/history", deleted)
+    server.always("GET", "/v1/tasks/history", refusal(404))
+
+
+def kept_and_lost(server: FaultServer) -> None:
+    """The answers to the first writes are lost."""
+    server.script("PATCH", "/v1/tasks/config/settings", CLOSE)
+    server.script("DELETE", "/v1/tasks/history", CLOSE)
+    kept(server)
+
+
+SPEC = {
+    "operationType": "ROTATE",
+    "elements": [{"resourceType": "ESXI", "credentials": [{"username": "root"}]}],
+}
+ROTATE = CredentialsUpdateSpec("ROTATE", [ResourceCredentials("ESXI", [BaseCredential("root")])])
+
+
+async def again(session: TaskSession, task_id: str) -> CredentialsUpdateSpec:
+    return CredentialsUpdateSpec("ROTATE", await session.credentials.resource_credentials(task_id))
+
+
 IDS = ["a", "b", "c", "d"]
 Call = Callable[[TaskSession, FaultServer], Coroutine[Any, Any, Any]]
 CALLS: dict[str, tuple[Callable[[FaultServer], None], Call]] = {
@@ -160,6 +240,29 @@ CALLS: dict[str, tuple[Callable[[FaultServer], None], Call]] = {
     "wait_many": (plain, lambda s, _: whole(s.wait_many(IDS, polling=OFTEN))),
     "watch": (plain, lambda s, _: first_in(s.watch(TaskFilter(), polling=OFTEN))),
     "watch of ids": (plain, lambda s, _: first_in(s.watch(IDS, polling=OFTEN))),
+    "collect": (plain, lambda s, _: s.collect(page_size=2)),
+    "credentials: stream": (accounts, lambda s, _: whole(s.credentials.stream())),
+    "credentials: get": (accounts, lambda s, _: s.credentials.get("a")),
+    "credentials: subtask": (accounts, lambda s, _: s.credentials.subtask("a", "s1")),
+    "credentials: resource_credentials": (accounts, lambda s, _: s.credentials.resource_credentials("a")),
+    "credentials: retry": (accounts, lambda s, _: s.credentials.retry("a", ROTATE)),
+    "credentials: retry of a full house": (full_house, lambda s, _: s.credentials.retry("a", ROTATE)),
+    "credentials: retry, its answer lost": (
+        lost_account,
+        lambda s, _: settled(s.credentials.retry("a", ROTATE)),
+    ),
+    "credentials: cancel": (accounts, lambda s, _: s.credentials.cancel("a")),
+    "credentials: retry_many": (
+        accounts,
+        lambda s, _: one_by_one(s.credentials.retry_many(IDS, partial(again, s), concurrency=2)),
+    ),
+    "credentials: cancel_many": (accounts, lambda s, _: awaited(s.credentials.cancel_many(IDS))),
+    "settings": (kept, lambda s, _: s.settings()),
+    "update_settings": (kept, lambda s, _: s.update_settings(retention_days=30)),
+    "update_settings, its answer lost": (kept_and_lost, lambda s, _: s.update_settings(retention_days=30)),
+    "delete_history": (kept, lambda s, _: s.delete_history(IDS)),
+    "delete_history of a stream": (kept, lambda s, _: s.delete_history(s.stream(page_size=2))),
+    "delete_history, its answer lost": (kept_and_lost, lambda s, _: s.delete_history(IDS)),
 }
 
 
@@ -210,6 +313,7 @@ def strangers(before: set[asyncio.Task[Any]]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.002)
+    monkeypatch.setattr("vcf_tasks_async.histories._BEFORE_LOOK", 0.002)
     monkeypatch.setattr("vcf_tasks_async.polling._GATHER", 0.0)
     monkeypatch.setattr("vcf_tasks_async.polling.ABSENCE", 0.02)
     # What a bulk run with wait=True polls by.

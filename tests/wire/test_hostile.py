@@ -16,11 +16,15 @@ from fault_server import CANARY, PASSWORD, FaultServer, Reply, doc, refusal, tas
 from vcf_tasks_async import (
     ApiError,
     ApiKeyAuth,
+    BaseCredential,
     BearerAuth,
+    CredentialsUpdateSpec,
     PasswordAuth,
     Policy,
     Polling,
+    ResourceCredentials,
     Result,
+    Task,
     TaskFilter,
     TaskSession,
     UsageError,
@@ -28,6 +32,8 @@ from vcf_tasks_async import (
 )
 
 BRIEF = Policy(base=0.002, cap=0.004, deadline=2, attempt_timeout=0.5, grace=0.02, budget=3)
+# An attempt that a busy machine cuts short would be made again, and counted.
+UNHURRIED = Policy(base=0.002, cap=0.004, deadline=10, attempt_timeout=5, grace=0.02, budget=3)
 AUTH = PasswordAuth("admin@local", PASSWORD)
 
 
@@ -47,15 +53,34 @@ async def refreshed(session: TaskSession) -> None:
     await session.get("b")
 
 
+SPEC = CredentialsUpdateSpec(
+    "UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", f"{CANARY}-new")])]
+)
 REDIRECTED: dict[str, tuple[str, str, Callable[[TaskSession], Coroutine[Any, Any, Any]]]] = {
     "page": ("GET", "/v1/tasks", lambda s: s.page()),
     "get": ("GET", "/v1/tasks/a", lambda s: s.get("a")),
     "retry": ("PATCH", "/v1/tasks/a", lambda s: s.retry("a")),
     "cancel": ("DELETE", "/v1/tasks/a", lambda s: s.cancel("a")),
+    "credentials": ("GET", "/v1/credentials/tasks", lambda s: anext(s.credentials.stream())),
+    "credentials get": ("GET", "/v1/credentials/tasks/a", lambda s: s.credentials.get("a")),
+    "credentials subtask": (
+        "GET", "/v1/credentials/tasks/a/subtasks/b", lambda s: s.credentials.subtask("a", "b"),
+    ),
+    "credentials resources": (
+        "GET", "/v1/credentials/tasks/a/resource-credentials",
+        lambda s: s.credentials.resource_credentials("a"),
+    ),
+    "credentials retry": ("PATCH", "/v1/credentials/tasks/a", lambda s: s.credentials.retry("a", SPEC)),
+    "credentials cancel": ("DELETE", "/v1/credentials/tasks/a", lambda s: s.credentials.cancel("a")),
+    "settings": ("GET", "/v1/tasks/config/settings", lambda s: s.settings()),
+    "update of settings": (
+        "PATCH", "/v1/tasks/config/settings", lambda s: s.update_settings(retention_days=30),
+    ),
+    "histories": ("DELETE", "/v1/tasks/history", lambda s: s.delete_history(["a"])),
     "login": ("POST", "/v1/tokens", lambda s: s.get("a")),
     "refresh": ("PATCH", "/v1/tokens/access-token/refresh", refreshed),
     "revocation": ("DELETE", "/v1/tokens/refresh-token", lambda s: s.get("a")),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
@@ -77,7 +102,8 @@ async def test_a_redirect_is_never_followed_and_takes_nothing_along(server, else
         server._scripts.clear()
         server.accepts = lambda token: token is not None
         server.always(method, path, Reply(status, b"moved", {"Location": place}))
-        async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
+        server.always("GET", "/v1/tasks/config/settings", doc({"retentionDays": 7}))
+        async with TaskSession(server.url, AUTH, policy=UNHURRIED) as session:
             server.tasks["b"] = task("b")
             if name == "refresh":
                 await session.get("b")
@@ -91,9 +117,11 @@ async def test_a_redirect_is_never_followed_and_takes_nothing_along(server, else
     assert {seen.path for seen in server.requests} <= {
         "/v1/tasks", "/v1/tasks/a", "/v1/tasks/b",
         "/v1/tokens", "/v1/tokens/access-token/refresh", "/v1/tokens/refresh-token",
+        *(place for _, place, _ in REDIRECTED.values()),
     }  # fmt: skip
-    # And it is asked once a call: a redirect passes nothing by being asked again.
-    assert len(server.select(method, path)) == len(places)
+    # And it is asked once a call: a redirect passes nothing by being asked again. Settings are asked for as
+    # one that may not be there, and then as any read.
+    assert len(server.select(method, path)) == len(places) * (2 if name == "settings" else 1)
 
 
 async def test_a_lent_session_that_would_follow_or_raise_does_neither(server, elsewhere):
@@ -138,6 +166,14 @@ ID_CALLS: dict[str, Callable[[TaskSession, Any], Coroutine[Any, Any, Any]]] = {
     "wait": lambda s, i: s.wait(i, timeout=0.2, polling=SOON),
     "wait_many": lambda s, i: waited(s.wait_many([i], timeout=0.2, polling=SOON)),
     "watch": lambda s, i: events_of(s.watch([i], polling=SOON)),
+    "credentials get": lambda s, i: s.credentials.get(i),
+    "credentials subtask of": lambda s, i: s.credentials.subtask(i, "b"),
+    "credentials subtask": lambda s, i: s.credentials.subtask("a", i),
+    "credentials resources": lambda s, i: s.credentials.resource_credentials(i),
+    "credentials retry": lambda s, i: s.credentials.retry(i, SPEC),
+    "credentials cancel": lambda s, i: s.credentials.cancel(i),
+    "histories": lambda s, i: s.delete_history([i]),
+    "histories of tasks": lambda s, i: s.delete_history([Task(id=i)]),
 }
 
 
@@ -153,10 +189,19 @@ async def test_no_hostile_task_id_reaches_the_wire(server, call):
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("action", ["retry_many", "cancel_many"])
-async def test_no_hostile_task_id_of_a_bulk_run_reaches_the_wire(server, action):
+MANY: dict[str, Callable[[TaskSession, Any], Any]] = {
+    "retry_many": lambda s, ids: s.retry_many(ids),
+    "cancel_many": lambda s, ids: s.cancel_many(ids),
+    "credentials retry_many": lambda s, ids: s.credentials.retry_many(ids, SPEC),
+    "credentials retry_many, by maker": lambda s, ids: s.credentials.retry_many(ids, lambda _: SPEC),
+    "credentials cancel_many": lambda s, ids: s.credentials.cancel_many(ids),
+}
+
+
+@pytest.mark.parametrize("many", MANY.values(), ids=MANY)
+async def test_no_hostile_task_id_of_a_bulk_run_reaches_the_wire(server, many):
     async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
-        report = await getattr(session, action)(HOSTILE_IDS)
+        report = await many(session, HOSTILE_IDS)
     assert [outcome.task_id for outcome in report.outcomes] == HOSTILE_IDS
     assert {outcome.result for outcome in report.outcomes} <= {Result.NOT_SENT, Result.SKIPPED}
     assert {type(outcome.error) for outcome in report.outcomes} == {UsageError}
@@ -175,6 +220,25 @@ async def test_a_hostile_id_that_the_server_itself_lists_reaches_no_path(server,
     assert report.counts[Result.ACCEPTED] == 1
     paths = {seen.path for seen in server.requests if not seen.path.startswith("/v1/tokens")}
     assert paths == {"/v1/tasks", "/v1/tasks/good"}
+
+
+async def test_a_hostile_id_of_a_credential_task_that_the_server_lists_reaches_no_path(server):
+    raws = [{"id": task_id, "status": "FAILED"} for task_id in [*HOSTILE_IDS, "good"]]
+    server.always("GET", "/v1/credentials/tasks", doc({"elements": raws}))
+    server.always("PATCH", "/v1/credentials/tasks/.*", Reply(202))
+    async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
+        report = await session.credentials.retry_many(session.credentials.stream(), SPEC)
+    assert report.counts[Result.ACCEPTED] == 1
+    paths = {seen.path for seen in server.requests if not seen.path.startswith("/v1/tokens")}
+    assert paths == {"/v1/credentials/tasks", "/v1/credentials/tasks/good"}
+
+
+async def test_a_hostile_id_that_the_server_lists_reaches_no_deletion_of_histories(server):
+    server.tasks = {str(n): task(i, "Successful") for n, i in enumerate(HOSTILE_IDS)}
+    async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
+        with pytest.raises(UsageError):
+            await session.delete_history(session.stream())
+    assert server.count("DELETE", "/v1/tasks/.*") == 0
 
 
 # --- headers --------------------------------------------------------------------------------------
@@ -215,6 +279,13 @@ async def test_no_line_break_gets_into_a_header(server, tail):
             TaskSession(address, AUTH)
     with pytest.raises(UsageError):
         TaskSession(server.url, AUTH, proxy=f"http://127.0.0.1:{server.port}{tail}")
+    account = BaseCredential(f"root{tail}", f"{CANARY}{tail}", f"SSH{tail}")
+    spec = CredentialsUpdateSpec(f"UPDATE{tail}", [ResourceCredentials("ESXI", [account], f"esx{tail}")])
+    async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
+        server.script("PATCH", "/v1/credentials/tasks/a", Reply(202))
+        await session.credentials.retry("a", spec)
+    (sent,) = server.select("PATCH", "/v1/credentials/.*")
+    assert sent.json["elements"][0]["credentials"][0]["username"] == f"root{tail}"
     # A server that hands out such a token is not believed either.
     for reply in (doc({"accessToken": f"{CANARY}{tail}"}), doc(f"{CANARY}{tail}")):
         server.script("POST", "/v1/tokens", reply)
@@ -263,7 +334,15 @@ NASTY_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("where", ["task", "login", "refresh", "revocation"])
+SPOKEN: dict[str, Callable[[TaskSession], Coroutine[Any, Any, Any]]] = {
+    "credential task": lambda s: s.credentials.get("a"),
+    "credential tasks": lambda s: anext(s.credentials.stream()),
+    "credential retry": lambda s: s.credentials.retry("a", SPEC, patience=0.05),
+    "histories": lambda s: s.delete_history(["a"]),
+}
+
+
+@pytest.mark.parametrize("where", ["task", "login", "refresh", "revocation", *SPOKEN])
 @pytest.mark.parametrize("reply", NASTY_ANSWERS.values(), ids=NASTY_ANSWERS)
 async def test_no_log_line_and_no_error_carries_what_a_terminal_would_obey(server, caplog, where, reply):
     caplog.set_level(logging.DEBUG)
@@ -272,6 +351,10 @@ async def test_no_log_line_and_no_error_carries_what_a_terminal_would_obey(serve
         "login": ("POST", "/v1/tokens"),
         "refresh": ("PATCH", "/v1/tokens/access-token/refresh"),
         "revocation": ("DELETE", "/v1/tokens/refresh-token"),
+        "credential task": ("GET", "/v1/credentials/tasks/a"),
+        "credential tasks": ("GET", "/v1/credentials/tasks"),
+        "credential retry": ("PATCH|GET", "/v1/credentials/tasks.*"),
+        "histories": ("DELETE", "/v1/tasks/history"),
     }[where]
     said: list[str] = []
     async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
@@ -280,7 +363,7 @@ async def test_no_log_line_and_no_error_carries_what_a_terminal_would_obey(serve
             server.expire_tokens()
         server.always(method, path, reply)
         try:
-            await session.get("a")
+            await SPOKEN.get(where, lambda s: s.get("a"))(session)
         except VcfTasksError as error:
             said += [str(error), repr(error), getattr(error, "sample", "")]
     assert (where in ("task", "login")) <= bool(said)

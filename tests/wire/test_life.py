@@ -7,11 +7,11 @@ import gc
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import aiohttp
 import pytest
+from fair_clock import fair
 from fault_server import HANG, PASSWORD, FaultServer, Reply, html, refusal, task
 
 from vcf_tasks_async import (
@@ -60,9 +60,9 @@ async def test_close_ends_a_thousand_calls_at_once(server, reply, lent):
             calls = [asyncio.create_task(session.get("a")) for _ in range(1_000)]
             while server.count("GET", "/v1/tasks/a") < 8:
                 await asyncio.sleep(0.01)
-            started = time.monotonic()
-        done, pending = await asyncio.wait(calls, timeout=1)
-        took = time.monotonic() - started
+            started = fair()
+        done, pending = await asyncio.wait(calls, timeout=5)
+        took = fair() - started
         for call in pending:
             call.cancel()
         if pending:
@@ -83,9 +83,9 @@ async def test_close_during_a_login_tells_all_who_wait(server, session_with):
         calls = [asyncio.create_task(session.get("a")) for _ in range(50)]
         while not server.logins:
             await asyncio.sleep(0.005)
-        started = time.monotonic()
-    done, pending = await asyncio.wait(calls, timeout=1)
-    assert time.monotonic() - started < 1
+        started = fair()
+    done, pending = await asyncio.wait(calls, timeout=5)
+    assert fair() - started < 1
     assert not pending
     assert {type(call.exception()) for call in done} <= {UsageError, NotSentError}
 
@@ -427,15 +427,16 @@ def test_making_a_session_needs_no_loop_and_touches_nothing(tmp_path):
 
 def test_open_close_cycles_do_not_grow():
     script = Path(__file__).with_name("open_close.py")
-    # By hand with more (see the script): 30,000 and 3,000 grow by no more than this.
+    # By hand with more (see the script): 30,000 and 3,000 grow by no more than this. As many as a machine
+    # that is busy with other things gets done in time.
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(script), "3000", "100"],
+        [sys.executable, "-W", "error", str(script), "1000", "100"],
         capture_output=True,
         text=True,
         check=True,
         timeout=18,
     )
     grown = json.loads(done.stdout)
-    assert grown.pop("resident_kb") < 4096
+    assert grown.pop("resident_kb") < 2048
     assert max(grown.pop("objects"), 0) < 50
     assert grown == {"fds": 0, "tasks": 0}

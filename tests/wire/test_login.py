@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable
 
 import pytest
+from fair_clock import fair
 from fault_server import HANG, PASSWORD, RESET, Reply, doc, html, refusal
 
 from vcf_tasks_async import (
@@ -512,9 +513,9 @@ async def test_a_revocation_that_fails_ends_the_session_quietly_and_soon(
     session = session_with(policy=Policy(base=0.01, cap=0.05))
     await session.__aenter__()
     await session.get("a")
-    started = time.monotonic()
+    started = fair()
     await session.close()
-    assert time.monotonic() - started < 1
+    assert fair() - started < 1
     assert "cAnArY" not in caplog.text
 
 
@@ -533,7 +534,7 @@ async def test_a_hanging_password_callable_does_not_hold_close(server, session_w
                         await session.get("a")
                     except asyncio.CancelledError:
                         raise NotSentError("left by its caller") from None
-            started = time.monotonic()
-        assert time.monotonic() - started < 1
+            started = fair()
+        assert fair() - started < 1
     finally:
         answer.set()

@@ -33,6 +33,7 @@ from vcf_tasks_async import (
     BearerAuth,
     CredentialsUpdateSpec,
     IdTokenAuth,
+    OutcomeUnknownError,
     PasswordAuth,
     Policy,
     ResourceCredentials,
@@ -199,6 +200,20 @@ async def test_a_credential_call_that_fails_tells_no_password(server, call, log,
     assert not writes or f"{CANARY}-new".encode() in bytes(server.raw)
 
 
+@pytest.mark.parametrize("spec", [SPEC, lambda _: SPEC], ids=["spec", "maker"])
+async def test_a_look_after_a_lost_retry_that_repeats_the_password_tells_none(server, spec, log):
+    server.always("PATCH", "/v1/credentials/.*", CLOSE)
+    server.always("GET", "/v1/credentials/.*", REPEATED["a full house that does so"])
+
+    def many(session):
+        return _first(session.credentials.retry_many(["a"], spec, patience=0.5))
+
+    error = await failure(server, AUTHS["password"], many)
+    assert isinstance(error, OutcomeUnknownError)
+    assert leaks(error) == []
+    assert quiet(log)
+
+
 ODD_LOGINS = {
     "a token that fits no header": doc({"accessToken": f"{ACCESS} x", "refreshToken": {"id": REFRESH}}),
     "another name": doc({"access_token": ACCESS, "refresh_token": REFRESH}),
@@ -348,16 +363,25 @@ ECHOES = {
     "text": lambda seen: Reply(500, echoing(seen).encode(), kind="text/plain"),
     "HTML": lambda seen: Reply(502, f"<pre>{echoing(seen)}</pre>".encode(), kind="text/html"),
     "a redirect": lambda seen: Reply(302, echoing(seen).encode(), {"Location": "/x"}),
+    "the place of a redirect": lambda seen: Reply(302, headers={"Location": f"/login/{seen.token}/next"}),
     "a page with 200": lambda seen: Reply(200, seen.headers.get("authorization", "").encode()),
 }
 
 
+ECHOED = {
+    **CALLS,
+    **{f"credentials: {name}": OF_CREDENTIALS[name] for name in ("stream", "get", "retry")},
+    "settings": lambda s: s.settings(),
+    "histories": lambda s: s.delete_history(["a"]),
+}
+
+
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", ECHOED.values(), ids=ECHOED)
 async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, log, monkeypatch):
     monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
     for method in ("GET", "PATCH", "DELETE"):
-        server.always(method, "/v1/tasks.*", echo)
+        server.always(method, "/v1/(credentials/)?tasks.*", echo)
     error = await failure(server, AUTHS["bearer"], call)
     assert isinstance(error, VcfTasksError)
     assert leaks(error) == []
