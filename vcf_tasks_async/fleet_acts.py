@@ -6,13 +6,14 @@ import os
 from abc import abstractmethod
 from collections.abc import AsyncIterable, Coroutine, Iterable, Mapping, Sized
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from vcf_tasks_async.api import checked_count
 from vcf_tasks_async.brakes import Pace, StopRule
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
-from vcf_tasks_async.fleet_bulk import Begin, FleetRun, Known, Plan, checked_directory
+from vcf_tasks_async.fleet_bulk import Begin, FleetRun, Known, Plan
 from vcf_tasks_async.fleet_reading import FleetStream
 from vcf_tasks_async.fleet_targets import grouped
 from vcf_tasks_async.judgement import Action
@@ -149,7 +150,7 @@ class FleetActs:
         checked_seconds("deadline", deadline)
         if concurrency is not None:
             options["concurrency"] = checked_count("concurrency", concurrency)
-        directory = None if journal is None else checked_directory(journal)
+        directory = None if journal is None else _directory(journal)
         begin, shared = self._understood(targets)
         return FleetRun(Plan(action, begin, shared, options, deadline, directory), self.session, self._spawn)
 
@@ -190,3 +191,17 @@ def _listed(where: TaskFilter, how: dict[str, Any], session: TaskSession) -> Asy
 def page_for(sites: int) -> int:
     """Tasks on a page, where so many sites are listed side by side."""
     return max(_LEAST_PAGE, min(_LARGEST_PAGE, _HELD // (2 * sites))) if sites else _LARGEST_PAGE
+
+
+def _directory(journal: object) -> Path:
+    """The directory of a run's journals.
+
+    Raises:
+        UsageError: it is no path, or there is something else than a directory.
+    """
+    if not isinstance(journal, str | os.PathLike) or not str(journal):
+        raise UsageError(f"journal takes the path of a directory, one file for each site, not {journal!r}")
+    path = Path(journal)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"the journal {path} is no directory: a fleet keeps one file for each site in one")
+    return path

@@ -7,7 +7,6 @@ target is whose, the outcomes in one stream, and a site that can't be reached.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import (
     AsyncIterable,
     Awaitable,
@@ -347,17 +346,3 @@ class Known:
 
     def __call__(self, session: TaskSession) -> Targets:
         return self.targets
-
-
-def checked_directory(journal: object) -> Path:
-    """The directory of a run's journals.
-
-    Raises:
-        UsageError: it is no path, or there is something else than a directory.
-    """
-    if not isinstance(journal, str | os.PathLike) or not str(journal):
-        raise UsageError(f"journal takes the path of a directory, one file for each site, not {journal!r}")
-    path = Path(journal)
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"the journal {path} is no directory: a fleet keeps one file for each site in one")
-    return path
