@@ -37,7 +37,7 @@ PACKAGE = "vcf_tasks_async"
 GROUPS = {
     "policy": (["policy"], ["tests/unit/test_policy.py"]),
     "auth": (["auth", "tokens"], ["tests/unit/test_tokens.py", "tests/wire/test_login.py"]),
-    "paging": (["paging", "grid"], ["tests/listing"]),
+    "paging": (["paging", "grid"], ["tests/unit/test_grid.py", "tests/listing"]),
     "decoding": (
         ["codec", "structuring", "folding", "pages", "shapes"],
         ["tests/unit/test_codec.py", "tests/unit/test_shapes.py", "tests/unit/test_credential_models.py"],
