@@ -36,7 +36,10 @@ PACKAGE = "vcf_tasks_async"
 # The modules, and the fewest tests that keep their promises; the quickest to fail first.
 GROUPS = {
     "policy": (["policy"], ["tests/unit/test_policy.py"]),
-    "auth": (["auth", "tokens"], ["tests/unit/test_tokens.py", "tests/wire/test_login.py"]),
+    "auth": (
+        ["auth", "tokens"],
+        ["tests/unit/test_auth.py", "tests/unit/test_token_rules.py", "tests/unit/test_tokens.py"],
+    ),
     "paging": (["paging", "grid"], ["tests/unit/test_grid.py", "tests/listing"]),
     "decoding": (
         ["codec", "structuring", "folding", "pages", "shapes"],
