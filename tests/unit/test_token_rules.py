@@ -244,3 +244,48 @@ async def test_a_refresh_that_is_refused_is_not_tried_with_that_token_again():
     office.now += 300
     await office.tokens.ready()
     assert office.asked == ["login", "refresh", "login", "login"]
+
+
+async def test_a_bearer_token_that_was_rejected_is_not_used_while_another_one_is_asked_for():
+    given: list[str | Exception] = ["bearer-0", OSError("keyring is locked"), "bearer-1"]
+
+    def give() -> str:
+        if isinstance(answer := given.pop(0), Exception):
+            raise answer
+        return answer
+
+    office = Office(auth=BearerAuth(give))
+    await office.tokens.ready()
+    token = office.tokens.current()
+    assert token is not None
+    with pytest.raises(OSError, match="keyring"):
+        await office.tokens.renew(token, certain=True)
+    assert office.tokens.current() is None
+    await office.tokens.ready()
+    assert office.tokens.current() == Secret("bearer-1")
+
+
+async def test_a_new_token_is_not_proven_by_what_the_one_before_it_was():
+    office = Office()
+    assert await office.call()
+    office.now += HOUR
+    await office.tokens.ready()
+    token = office.tokens.current()
+    assert token is not None
+    # Straight from the refresh and rejected: the refresh token is to blame.
+    assert await office.tokens.renew(token, certain=True)
+    assert office.asked == ["login", "refresh", "login"]
+
+
+async def test_why_another_login_was_needed_stands_in_the_log(caplog):
+    caplog.set_level("INFO", logger="vcf_tasks_async")
+    office = Office()
+    for answer in (BadRequest("dead", status=404), b"<html>"):
+        await office.tokens.ready()
+        office.now += HOUR
+        office.script = [answer]
+        await office.tokens.ready()
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        ("vcf_tasks_async", "the refresh token has died (404), logging in again"),
+        ("vcf_tasks_async", "the refresh brought no token, logging in again"),
+    ]

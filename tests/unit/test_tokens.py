@@ -201,7 +201,7 @@ async def test_when_the_leader_of_a_refresh_is_cancelled_the_others_go_on():
 # --- refusals -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 423])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 423, 499])
 async def test_a_login_that_was_refused_is_asked_once_and_answered_to_all(status):
     office = Office()
     office.script = [BadRequest("no", status=status)]
