@@ -280,7 +280,7 @@ async def test_a_new_token_is_not_proven_by_what_the_one_before_it_was():
 async def test_why_another_login_was_needed_stands_in_the_log(caplog):
     caplog.set_level("INFO", logger="vcf_tasks_async")
     office = Office()
-    for answer in (BadRequest("dead", status=404), b"<html>"):
+    for answer in (BadRequest("dead", status=404), b"null"):
         await office.tokens.ready()
         office.now += HOUR
         office.script = [answer]
