@@ -1,4 +1,4 @@
-"""What is changed in a mutant: Cosmic Ray's operators without those that only make noise, and one of ours.
+"""What is changed in a mutant: Cosmic Ray's operators without those that only make noise, and two of ours.
 
 Cosmic Ray replaces each comparison by all seven others and each sum by all other operators. Most of those die
 by a TypeError whatever the tests are, and would flatter the score: kept are the negation, the neighbours at
@@ -52,18 +52,13 @@ class RemoveStatement(Operator):
         return ()
 
 
-class EmptyText(Operator):
-    """Another text in the place of a text that the code compares or sends; messages are not looked at."""
+class OtherText(Operator):
+    """Another text in the place of one that the code compares, sends or says in plain words."""
 
     _PLACES = frozenset({"comparison", "dictorsetmaker", "arglist", "trailer"})
 
     def mutation_positions(self, node):
-        if node.type == "string" and node.parent.type in (
-            "comparison",
-            "dictorsetmaker",
-            "arglist",
-            "trailer",
-        ):
+        if node.type == "string" and node.parent.type in self._PLACES:
             yield (node.start_pos, node.end_pos)
 
     def mutate(self, node, index):
@@ -78,7 +73,7 @@ def mutants(source: str) -> Iterator[tuple[str, str]]:
     """Each mutant of *source* as (name, source), no two the same, nor the same as *source* when it runs."""
     seen = {_running(source)}
     operators = {name: get_operator(f"core/{name}")() for name in _OF_COSMIC_RAY}
-    operators |= {"RemoveStatement": RemoveStatement(), "EmptyText": EmptyText()}
+    operators |= {"RemoveStatement": RemoveStatement(), "OtherText": OtherText()}
     for name, operator in operators.items():
         for number in count():
             try:

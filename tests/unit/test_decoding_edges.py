@@ -111,6 +111,12 @@ def test_a_sample_is_eighty_characters_at_most(size, shown):
     assert caught.value.sample == shown
 
 
+def test_a_sample_is_as_long_in_any_alphabet():
+    with pytest.raises(DecodeError) as caught:
+        parse_json(("\U0001f5a5" * 80).encode())
+    assert caught.value.sample == "\U0001f5a5" * 80
+
+
 @pytest.mark.parametrize("body", [b"{}", b"5", b"null", b' "x" ', b"[1.5, -1e308]"])
 def test_any_document_is_json(body):
     assert is_json(body)
@@ -249,6 +255,18 @@ def test_unknown_fields_of_sixty_four_levels_are_refused_with_their_object(level
     else:
         with pytest.raises(DecodeError, match=r"malformed answer at \$: nested too deep"):
             decode_page(page)
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(64, True), (65, False)])
+def test_where_anything_may_stand_it_may_nest_as_deep(levels, fits):
+    remedy = {"severity": "ERROR", "remediations": [{"steps": lists(levels)}]}
+    document = {"id": "a", "errors": [{"notifications": [remedy]}]}
+    if fits:
+        assert structure(document, Task).to_json() == document
+        return
+    with pytest.raises(DecodeError, match="nested deeper than 64 levels") as caught:
+        structure(document, Task)
+    assert caught.value.json_path == "$.errors[0].notifications[0].remediations[0].steps"
 
 
 @pytest.mark.parametrize("key", ["subTasks", "nestedErrors"])

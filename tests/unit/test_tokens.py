@@ -51,7 +51,7 @@ LIVES = {
     "eleven years": (jwt(iat=NOW, exp=NOW + 11 * 365 * 86400), None),
     "both in milliseconds": (jwt(iat=NOW * 1000, exp=(NOW + 3600) * 1000), 3_600_000.0),
     "beyond what any clock says": (jwt(iat=1e15 - 3600, exp=1e15), None),
-    "just within what a clock may say": (jwt(iat=1e15 - 4600, exp=1e15 - 1000), 3600.0),
+    "just within what a clock may say": (jwt(iat=1e15 - 3601, exp=1e15 - 1), 3600.0),
     "an iat beyond what any clock says": (jwt(iat=1e15, exp=NOW + 3600), "by our clock"),
     "five minutes by our clock": (jwt(exp=NOW + 60 + 300), 300.0),
     "less than five minutes by our clock": (jwt(exp=NOW + 60 + 299), None),
