@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 
@@ -20,7 +21,7 @@ from vcf_tasks_async.codec import (
 )
 from vcf_tasks_async.credential_models import CredentialsTask
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.folding import decode_task, quick_task
+from vcf_tasks_async.folding import compact, decode_task, quick_task
 from vcf_tasks_async.models import PageMetadata, Task, TaskPage
 from vcf_tasks_async.pages import CredentialsPageReader, PageReader, decode_page
 from vcf_tasks_async.secret import Secret
@@ -447,3 +448,12 @@ def test_the_defaults_of_a_field_that_did_not_come_are_the_models_own():
         for field in attrs.fields(Task):
             assert getattr(task, field.name) == getattr(made, field.name), (way, field.name)
     assert structure({"message": "m"}, ErrorDetail) == ErrorDetail(message="m")
+
+
+@needs_msgspec
+def test_what_is_folded_up_carries_nothing_but_its_bytes():
+    # Hundreds of thousands are kept: a dict each would cost more than what folding saves.
+    task = compact(decode_task(b'{"id": "a"}'))
+    (folded,) = (each for each in gc.get_referents(task) if isinstance(each, bytes))
+    assert folded == b'{"id": "a"}'
+    assert not hasattr(folded, "__dict__")
