@@ -97,6 +97,8 @@ def test_what_each_answer_allows(status, row):
         (Failure(Fate.ANSWERED, 404, not_ready=True), True, False, True),
         (Failure(Fate.ANSWERED, 404, 5.0, not_ready=True), True, False, True),
         (Failure(Fate.ANSWERED, 200, undecodable=True), True, False, True),
+        (Failure(Fate.ANSWERED, 429, undecodable=True), True, False, True),
+        (Failure(Fate.ANSWERED, 503, 5.0, undecodable=True), True, False, True),
     ],
     ids=[
         "not sent",
@@ -107,6 +109,8 @@ def test_what_each_answer_allows(status, row):
         "HTML 404",
         "HTML 404 with Retry-After",
         "garbage",
+        "garbage with 429",
+        "garbage with 503 and Retry-After",
     ],
 )
 def test_what_each_other_failure_allows(failure, read, write, ambiguous):
