@@ -147,11 +147,12 @@ class _Chained:
 class _Probing:
     """For servers that don't tell where pages are: one page after the other until nothing new comes."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, first: Read) -> None:
         self._size = size
         self._number = 0
         self._waiting = False
         self._overlaps = False
+        self._came = bool(first.received)
         self.over = self.whole = False
 
     def next_step(self) -> tuple[PageRequest, int] | None:
@@ -163,13 +164,15 @@ class _Probing:
 
     def feed(self, read: Read) -> None:
         self._waiting = False
+        self._came |= bool(read.received)
         repeated = len(read.ids) - read.fresh
         if read.fresh and repeated:
             self._overlaps = True
         # Page 1 with nothing new only says that this server counts from 1.
         if not read.received or (not read.fresh and self._number > 1):
             self.over = True
-            self.whole = not self._overlaps
+            # It may count tasks and send none.
+            self.whole = not self._overlaps and (self._came or not read.total)
 
 
 class _Rest:
@@ -299,7 +302,7 @@ class Listing:
             # All in one answer, at one moment. Releases that know no pages send everything at any rate.
             self._end(complete=first.total is None or first.received >= first.total)
         elif first.total is None or number is None or not first.received:
-            self._sweep = _Probing(self._size)
+            self._sweep = _Probing(self._size, first)
         else:
             self._grid = grid = Grid(number, self._size, first.received)
             plain = _Plain(grid, first, first.total)

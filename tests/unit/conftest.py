@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("vcf", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+# Fewer where the tests run over and over: tests/mutation.
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
+settings.register_profile(
+    "vcf", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("vcf")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import time
-from typing import Any
 
 import pytest
+from office import DAY, HOUR, Never, Office, jwt, segment, signed
 
-from vcf_tasks_async.auth import PasswordAuth
-from vcf_tasks_async.calls import Call
 from vcf_tasks_async.errors import (
     ApiError,
     BadRequest,
@@ -24,82 +21,17 @@ from vcf_tasks_async.errors import (
     Unauthorized,
 )
 from vcf_tasks_async.secret import Secret
-from vcf_tasks_async.tokens import HOLD_OFF, Tokens, lifetime
+from vcf_tasks_async.tokens import HOLD_OFF, lifetime
 
-HOUR, DAY = 3600.0, 86400.0
 UNSURE = 299.0
 
 
-def segment(text: str | bytes) -> str:
-    return base64.urlsafe_b64encode(text.encode() if isinstance(text, str) else text).decode().rstrip("=")
-
-
-def signed(payload: str | bytes) -> str:
-    return f"{segment('{}')}.{segment(payload)}.x"
-
-
-def jwt(**claims: Any) -> str:
-    return signed(json.dumps(claims))
-
-
-class Office:
-    """Answers token calls, in turn as scripted and otherwise well; counts them."""
-
-    def __init__(self, life: float = HOUR, refresh_life: float = DAY) -> None:
-        self.now = 1000.0
-        self.life, self.refresh_life = life, refresh_life
-        self.asked: list[str] = []
-        self.script: list[bytes | Exception] = []
-        self.good: dict[str, float] = {}
-        self.refreshable: dict[str, float] = {}
-        self.tokens = Tokens(
-            PasswordAuth("u", "cAnArY-password"), self._exchange, asyncio.create_task, self.clock
-        )
-
-    def clock(self) -> float:
-        return self.now
-
-    def token(self) -> str:
-        token = jwt(iat=5.0, exp=5.0 + self.life, n=len(self.asked))
-        self.good[token] = self.now + self.life
-        return token
-
-    async def _exchange(self, call: Call[Any], /) -> Any:
-        kind = {"POST": "login", "PATCH": "refresh", "DELETE": "farewell"}[call.method]
-        self.asked.append(kind)
-        await asyncio.sleep(0)
-        answer = self.script.pop(0) if self.script else self._usual(kind, call)
-        if isinstance(answer, Exception):
-            raise answer
-        return await call.read(answer)
-
-    def _usual(self, kind: str, call: Call[Any]) -> bytes | Exception:
-        assert call.body is not None
-        if kind == "refresh":
-            if self.refreshable.get(json.loads(call.body), 0) <= self.now:
-                return TaskNotFound("no such token", status=404)
-            return json.dumps(self.token()).encode()
-        if kind == "farewell":
-            return b""
-        refresh = f"cAnArY-refresh-{len(self.asked)}"
-        self.refreshable[refresh] = self.now + self.refresh_life
-        return json.dumps({"accessToken": self.token(), "refreshToken": {"id": refresh}}).encode()
-
-    async def call(self) -> bool:
-        """One call of the API, as the caller makes it; whether its token was taken in the end."""
-        for _ in range(3):
-            await self.tokens.ready()
-            token = self.tokens.current()
-            assert token is not None
-            if self.good.get(token.reveal(), 0) > self.now:
-                self.tokens.accepted(token)
-                return True
-            if not await self.tokens.renew(token, certain=True):
-                return False
-        return False
-
-    def counts(self) -> dict[str, int]:
-        return {kind: self.asked.count(kind) for kind in dict.fromkeys(self.asked)}
+def padded(size: int) -> str:
+    """A JWT that lives ten minutes, its claims written with so many letters."""
+    bare = '{"exp": 605, "iat": 5, "pad": ""}'
+    token = signed(bare[:-2] + "x" * (size * 3 // 4 - len(bare)) + bare[-2:])
+    assert len(token.split(".")[1]) == size
+    return token
 
 
 # --- how long a token lives -----------------------------------------------------------------------
@@ -114,7 +46,23 @@ LIVES = {
     "less than a second": (jwt(iat=NOW, exp=NOW + 0.9), None),
     "nothing": (jwt(iat=NOW, exp=NOW), None),
     "less than nothing": (jwt(iat=NOW, exp=NOW - 3600), None),
+    "ten years": (jwt(iat=NOW, exp=NOW + 10 * 365 * 86400), None),
+    "just under ten years": (jwt(iat=NOW, exp=NOW + 10 * 365 * 86400 - 1), 10 * 365 * DAY - 1),
     "eleven years": (jwt(iat=NOW, exp=NOW + 11 * 365 * 86400), None),
+    "both in milliseconds": (jwt(iat=NOW * 1000, exp=(NOW + 3600) * 1000), 3_600_000.0),
+    "beyond what any clock says": (jwt(iat=1e15 - 3600, exp=1e15), None),
+    "just within what a clock may say": (jwt(iat=1e15 - 3601, exp=1e15 - 1), 3600.0),
+    "an iat beyond what any clock says": (jwt(iat=1e15, exp=NOW + 3600), "by our clock"),
+    "five minutes by our clock": (jwt(exp=NOW + 60 + 300), 300.0),
+    "less than five minutes by our clock": (jwt(exp=NOW + 60 + 299), None),
+    "claims as large as are looked at": (
+        padded(16_384),
+        600.0,
+    ),
+    "claims larger than are looked at": (
+        padded(16_386),
+        None,
+    ),
     "milliseconds": (jwt(iat=NOW, exp=(NOW + 3600) * 1000), None),
     "no exp": (jwt(iat=NOW), None),
     "no claims": (jwt(), None),
@@ -253,7 +201,7 @@ async def test_when_the_leader_of_a_refresh_is_cancelled_the_others_go_on():
 # --- refusals -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 423])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 423, 499])
 async def test_a_login_that_was_refused_is_asked_once_and_answered_to_all(status):
     office = Office()
     office.script = [BadRequest("no", status=status)]
@@ -294,13 +242,6 @@ async def test_a_401_for_ever_ends_after_one_login():
     office.good = Never()
     assert await asyncio.gather(*(office.call() for _ in range(1_000))) == [False] * 1_000
     assert office.counts() == {"login": 1}
-
-
-class Never(dict[str, float]):
-    """Takes no token."""
-
-    def get(self, *_: object) -> Any:
-        return 0
 
 
 # --- the refresh ----------------------------------------------------------------------------------

@@ -1,0 +1,234 @@
+"""What a listing asks for next, and what it makes of odd answers: told request by request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from world import Server, World, mover, read
+
+from vcf_tasks_async.grid import PageRequest
+from vcf_tasks_async.models import PageMetadata, Task, TaskPage
+from vcf_tasks_async.paging import Listing
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def stamped(second: float, shape: str = "") -> str:
+    moment = START + timedelta(seconds=second)
+    return moment.isoformat(timespec="milliseconds" if shape == "ms" else "auto").replace("+00:00", "Z")
+
+
+def serve(stamps: list[str | None], size: int = 100) -> Callable[[PageRequest], TaskPage]:
+    """A server of so many tasks, which were created at these moments."""
+
+    def page(request: PageRequest) -> TaskPage:
+        index = (request.number or 1) - 1
+        own = range(len(stamps))[index * request.size : (index + 1) * request.size]
+        return TaskPage(
+            elements=tuple(Task(id=f"t{i}", creation_timestamp=stamps[i]) for i in own),
+            page_metadata=PageMetadata(index + 1, len(own), len(stamps), -(-len(stamps) // size)),
+        )
+
+    return page
+
+
+def walk(
+    listing: Listing,
+    page: Callable[[PageRequest], TaskPage],
+    *,
+    window: int = 1,
+    broken: tuple[int, ...] = (),
+) -> tuple[list[PageRequest], list[str]]:
+    """Read *listing* to its end, without the pages of the numbers *broken*; the requests and the ids."""
+    asked: list[PageRequest] = []
+    waiting: list[PageRequest] = []
+    ids: list[str] = []
+    while not listing.done or waiting:
+        while len(waiting) < window and (request := listing.next_request()) is not None:
+            waiting.append(request)
+            asked.append(request)
+        assert waiting, "it waits for an answer, and has asked for none"
+        assert len(asked) < 1000
+        request = waiting.pop(0)
+        if request.number in broken:
+            listing.skip()
+        else:
+            ids += [task.id for task in listing.feed(page(request))]
+    assert listing.next_request() is None
+    return asked, ids
+
+
+def still() -> None:
+    """Nothing moves."""
+
+
+# --- which way is taken ------------------------------------------------------------------------------
+
+
+def test_few_pages_are_read_with_overlaps_from_the_start():
+    asked, _ = walk(Listing(100), serve([stamped(i) for i in range(300)]))
+    assert asked == [
+        PageRequest(None, 100),
+        PageRequest(2, 67),  # 67 to 133, round 100
+        PageRequest(2, 100),
+        PageRequest(3, 80),  # 160 to 239, round 200
+        PageRequest(3, 100),
+    ]
+
+
+@pytest.mark.parametrize("window", [1, 4, 16])
+def test_many_pages_in_order_are_read_once_and_then_the_first_and_the_last_again(window):
+    asked, _ = walk(Listing(100), serve([stamped(-i) for i in range(400)]), window=window)
+    assert [request.number for request in asked] == [None, 2, 3, 4, 1, 4]
+    assert {request.size for request in asked} == {100}
+
+
+ORDERS = {
+    "newest first": ([stamped(-i) for i in range(1000)], True),
+    "oldest first": ([stamped(i) for i in range(1000)], True),
+    "newest first, two in each second": ([stamped(-(i // 2)) for i in range(1000)], True),
+    "oldest first, two in each second": ([stamped(i // 2) for i in range(1000)], True),
+    "all in one second": ([stamped(0)] * 1000, True),
+    "newest first, in two shapes": ([stamped(-i / 2) for i in range(1000)], True),
+    "oldest first, in two shapes": ([stamped(i / 2) for i in range(1000)], True),
+    "no order on the first page": ([stamped(i % 7) for i in range(1000)], False),
+    "one without a moment": ([*(stamped(-i) for i in range(50)), None, *[stamped(-99)] * 949], False),
+    "one whose moment can't be read": ([stamped(0), "gestern", *[stamped(0)] * 998], False),
+    "one whose moment is empty": (["", *[stamped(0)] * 999], False),
+}
+
+
+@pytest.mark.parametrize(("stamps", "in_order"), ORDERS.values(), ids=ORDERS)
+def test_only_an_order_of_creation_is_proof_enough_for_reading_each_page_once(stamps, in_order):
+    listing = Listing(100)
+    asked, ids = walk(listing, serve(stamps))
+    assert (len(ids), listing.complete, listing.sweeps) == (1000, True, 1)
+    # Ten pages, and the first and last again; or with nine overlaps.
+    assert len(asked) == (12 if in_order else 19)
+
+
+@pytest.mark.parametrize("turn", [250, 300, 301, 998])
+def test_an_order_that_turns_on_the_way_is_no_order(turn):
+    stamps = [stamped(min(i, 2 * turn - i)) for i in range(1000)]
+    listing = Listing(100)
+    asked, ids = walk(listing, serve(stamps))
+    assert (len(ids), listing.complete) == (1000, True)
+    assert listing.sweeps == 2
+    assert len(asked) > 19
+
+
+# --- moves are counted ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["front", "back"])
+def test_a_move_costs_one_more_sweep(where):
+    world = World.of(1000)
+    moves = iter([still] * 4 + [mover(world, Random(1), creates=1, purges=0, where=where)])
+    reading = read(Server(world), move=lambda: next(moves, still)())  # noqa: PLW0108
+    assert (reading.listing.sweeps, reading.listing.complete) == (2, True)
+    assert reading.listing.total == len(reading.ids) == 1001
+
+
+def test_a_list_that_grows_faster_than_it_is_read_ends_after_fifty_sweeps():
+    world = World.of(400)
+
+    def move():
+        world.tasks.reverse()
+        world.create(0)
+
+    reading = read(Server(world), window=1, move=move)
+    assert (reading.listing.sweeps, reading.listing.complete) == (50, False)
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_count_of_more_than_is_shown_ends_after_three_more_sweeps_and_is_not_whole(window):
+    # As where tasks are counted that this user may not see.
+    def page(request: PageRequest) -> TaskPage:
+        shown = serve([stamped(-i) for i in range(240)])(request)
+        number = request.number or 1
+        return TaskPage(elements=shown.elements, page_metadata=PageMetadata(number, 0, 250, 3))
+
+    listing = Listing(100)
+    _, ids = walk(listing, page, window=window)
+    assert (len(ids), listing.complete, listing.sweeps, listing.total) == (240, False, 4, 250)
+
+
+@pytest.mark.parametrize(
+    ("received", "total", "complete"),
+    [(150, None, True), (150, 150, True), (150, 151, False), (0, 0, True), (0, 5, False), (100, 100, True)],
+)
+def test_all_in_one_answer_is_whole_where_it_holds_as_many_as_it_counts(received, total, complete):
+    listing = Listing(100)
+    metadata = None if total is None else PageMetadata(1, received, total, 1)
+    page = TaskPage(elements=tuple(Task(id=f"t{i}") for i in range(received)), page_metadata=metadata)
+    requests, ids = walk(listing, lambda _: page)
+    assert (len(ids), listing.complete, listing.total) == (received, complete, total)
+    assert (len(requests) == 1) is (total != 5)
+
+
+def test_a_page_without_its_number_tells_no_place():
+    def page(request: PageRequest) -> TaskPage:
+        shown = serve([stamped(-i) for i in range(250)])(request)
+        return TaskPage(elements=shown.elements, page_metadata=PageMetadata(None, None, 250, None))
+
+    listing = Listing(100)
+    asked, ids = walk(listing, page)
+    assert (len(ids), listing.complete, listing.can_skip) == (250, True, False)
+    assert [request.number for request in asked] == [None, 1, 2, 3, 4]
+
+
+def test_where_no_page_tells_its_place_only_a_list_without_overlaps_is_whole():
+    world = World.of(250)
+    moves = iter([still, still, lambda: world.create(0)])
+    reading = read(Server(world, metadata=False), window=1, move=lambda: next(moves, still)())  # noqa: PLW0108
+    assert not reading.listing.complete
+    assert len(reading.ids) == len(set(reading.ids)) == 250
+    assert reading.listing.total is None
+
+
+# --- pages that can't be had --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 16])
+@pytest.mark.parametrize("broken", [(2,), (3,), (10,), (3, 4), (3, 7), (2, 3, 4, 5, 6, 7, 8, 9, 10)], ids=str)
+def test_after_a_page_that_cannot_be_had_the_others_are_read_once(window, broken):
+    listing = Listing(100)
+    asked, ids = walk(listing, serve([stamped(-i) for i in range(1000)]), window=window, broken=broken)
+    missing = {f"t{i}" for number in broken for i in range(number * 100 - 100, number * 100)}
+    assert set(ids) == {f"t{i}" for i in range(1000)} - missing
+    assert [request.number for request in asked] == [None, *range(2, 11)]
+    assert (listing.complete, listing.can_skip, listing.sweeps) == (False, True, 1)
+
+
+def test_a_list_that_grows_after_a_page_that_cannot_be_had_is_read_to_its_new_end():
+    stamps: list[str | None] = [stamped(i) for i in range(1000)]
+    listing = Listing(100)
+
+    def page(request: PageRequest) -> TaskPage:
+        if request.number == 8:
+            stamps.extend(stamped(1000 + i) for i in range(150))
+        return serve(stamps)(request)
+
+    asked, ids = walk(listing, page, broken=(5,))
+    assert len(ids) == 1050
+    assert [request.number for request in asked] == [None, *range(2, 13)]
+    assert (listing.done, listing.complete) == (True, False)
+
+
+def test_with_overlaps_a_page_that_cannot_be_had_costs_no_other():
+    listing = Listing(100, volatile=True)
+    asked, ids = walk(listing, serve([stamped(-i) for i in range(1000)]), window=3, broken=(4,))
+    assert listing.complete is False
+    assert len(set(ids)) == len(ids)
+    assert set(ids) >= {f"t{i}" for i in (*range(300), *range(400, 1000))}
+    assert [request.number for request in asked if request.size == 100] == [None, *range(2, 11)]
+
+
+def test_before_the_first_answer_no_other_place_is_known():
+    listing = Listing(100)
+    assert listing.next_request() == PageRequest(None, 100)
+    assert listing.next_request() is None
+    assert (listing.can_skip, listing.done, listing.complete, listing.sweeps) == (False, False, False, 1)
