@@ -1,0 +1,314 @@
+"""Which SDDC Manager a command talks to, and as whom: options, then VCF_… variables, then a profile.
+
+What belongs together is taken from one place: a password given as an option replaces the profile's way to get
+one. And a profile that was not asked for lends its password to no other host.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import update_wrapper
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
+
+import vcf_tasks_async as v
+from vcf_tasks_async.cli import passwords
+from vcf_tasks_async.cli.profiles import SECRETS, Config, config_path, read_config
+from vcf_tasks_async.cli.running import warn
+from vcf_tasks_async.cli.times import seconds
+
+__all__ = ["Connection", "Duration", "connected", "layers_of", "merged"]
+
+_SECRETS: Final = (*SECRETS, "keyring", "token_env")
+_TLS: Final = ("ca_file", "fingerprint", "verify")
+_GROUPS: Final = (_SECRETS, _TLS)
+#: Secrets that the environment may hold itself.
+_FROM_ENVIRONMENT: Final = {"VCF_PASSWORD": "password_env", "VCF_API_KEY": "api_key_env", "VCF_TOKEN": "token_env"}
+
+
+class Duration(click.ParamType):
+    """An option that takes seconds, or a duration such as ``1h30m``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, float | int):
+            return float(value)
+        try:
+            return seconds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach an SDDC Manager.
+
+    Attributes:
+        keys: the merged settings, named as in a profile.
+        folder: what paths in a profile are relative to.
+        timeout: seconds for each call.
+    """
+
+    keys: Mapping[str, Any]
+    folder: Path
+    timeout: float
+
+    @property
+    def url(self) -> str:
+        """Host name or URL.
+
+        Raises:
+            UsageError: none was given.
+        """
+        url = self.keys.get("url")
+        if not url:
+            raise v.UsageError(
+                "which SDDC Manager? Give --host, VCF_HOST, or a profile in ~/.config/vcf-tasks/config.toml"
+            )
+        return str(url)
+
+    @property
+    def tls(self) -> v.Tls:
+        """How its certificate is judged."""
+        keys = self.keys
+        ca_file = None if "ca_file" not in keys else str(self._path(keys["ca_file"]))
+        return v.Tls(ca_file=ca_file, fingerprint=keys.get("fingerprint"), verify=keys.get("verify", True))
+
+    @property
+    def username(self) -> str:
+        """The user, or how else it logs in."""
+        if "token_env" in self.keys:
+            return "the holder of VCF_TOKEN"
+        if any(self.keys.get(key) for key in self.keys if key.startswith("api_key")):
+            return "an API key"
+        return str(self.keys.get("username", ""))
+
+    def session(self, *, concurrency: int | None = None, timeout: float | None = None) -> v.TaskSession:
+        """A session, not opened yet. Asks for the password where only a person knows it.
+
+        Raises:
+            UsageError: something is missing or can't be meant.
+        """
+        keys = self.keys
+        call = self.timeout if timeout is None else min(timeout, self.timeout)
+        return v.TaskSession(
+            self.url,
+            self._auth(),
+            tls=self.tls,
+            concurrency=concurrency or keys.get("concurrency", 8),
+            policy=v.Policy(deadline=call, attempt_timeout=min(30.0, call)),
+            allow_http=keys.get("allow_http", False),
+            proxy=keys.get("proxy"),
+        )
+
+    def _auth(self) -> v.PasswordAuth | v.ApiKeyAuth | v.BearerAuth:
+        if "token_env" in self.keys:
+            return v.BearerAuth(passwords.from_environment(self.keys["token_env"]))
+        api_key = self._secret("api_key")
+        if api_key is not None:
+            return v.ApiKeyAuth(api_key)
+        username = self.keys.get("username")
+        if not username:
+            raise v.UsageError("who are you? Give --username, VCF_USERNAME, or username in the profile")
+        host = v.inert(self.url.partition("://")[2] or self.url, limit=260).rstrip("/")
+        if self.keys.get("keyring"):
+            return v.PasswordAuth(username, passwords.from_keyring(host, username))
+        password = self._secret("password")
+        return v.PasswordAuth(username, passwords.from_person(host, username) if password is None else password)
+
+    def _secret(self, kind: str) -> v.Secret | Callable[[], str] | None:
+        keys = self.keys
+        if kind in keys:
+            return v.Secret(keys[kind])
+        if f"{kind}_env" in keys:
+            return passwords.from_environment(keys[f"{kind}_env"])
+        if f"{kind}_file" in keys:
+            return passwords.from_file(self._path(keys[f"{kind}_file"]))
+        if f"{kind}_command" in keys:
+            return passwords.from_command(keys[f"{kind}_command"])
+        return None
+
+    def _path(self, text: str) -> Path:
+        return self.folder / Path(text).expanduser()
+
+
+# --- where the settings come from -------------------------------------------------------------------------
+
+
+def layers_of(
+    options: Mapping[str, Any], source: Callable[[str], ParameterSource | None], environ: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Settings by where they come from, named as in a profile: the command line's, the environment's."""
+    layers: list[dict[str, Any]] = [{}, {}]
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        layer = layers[source(name) is not ParameterSource.COMMANDLINE]
+        if name == "insecure":
+            layer["verify"] = False
+        elif name.endswith("_command"):
+            layer[name] = _split(name, value)
+        elif name.endswith("_file"):
+            # What a person types is relative to where they are, not to the profile.
+            layer[name] = str(Path(value).expanduser().absolute())
+        else:
+            layer["url" if name == "host" else name] = value
+    for variable, key in _FROM_ENVIRONMENT.items():
+        if environ.get(variable):
+            layers[1][key] = variable
+    for layer, where in zip(layers, ("options", "environment"), strict=True):
+        for group in _GROUPS:
+            given = [key for key in group if key in layer]
+            if len(given) > 1:
+                names = " and ".join(key.replace("_", " ") for key in given)
+                raise v.UsageError(f"the {where} give {names}: one of them is enough")
+    return layers
+
+
+def merged(layers: list[dict[str, Any]], config: Config, name: str | None) -> dict[str, Any]:
+    """The settings that hold: the first layer's, then the next one's, then the profile's.
+
+    Args:
+        layers: the strongest first.
+        config: the configuration file.
+        name: the profile that was asked for, or None for the default one, if it is meant for that host.
+    """
+    asked = next((layer["url"] for layer in layers if "url" in layer), None)
+    profile: Mapping[str, Any] = {}
+    if name is not None:
+        profile = config.profile(name)
+    elif config.default is not None:
+        profile = config.profile(config.default)
+        if asked is not None and _host(asked) != _host(str(profile.get("url", ""))):
+            profile = {}
+    result: dict[str, Any] = {}
+    for layer in (*layers, profile):
+        taken = {key for group in _GROUPS if any(key in result for key in group) for key in group}
+        result |= {key: value for key, value in layer.items() if key not in result and key not in taken}
+    return result
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].rstrip("/").lower() if "://" in url else url.rstrip("/").lower()
+
+
+def _split(name: str, command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise v.UsageError(f"{name.replace('_', ' ')}: {error}") from None
+    if not words:
+        raise v.UsageError(f"{name.replace('_', ' ')} takes a command, such as 'pass show vcf/sfo'")
+    return words
+
+
+# --- options ------------------------------------------------------------------------------------------------
+
+
+def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        names = read_config(config_path()).profiles
+    except v.VcfTasksError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _option(*names: str, env: str | None = None, **how: Any) -> Callable[..., Any]:
+    return click.option(*names, envvar=env, show_envvar=env is not None, **how)
+
+
+_OPTIONS: Final = (
+    _option("-H", "--host", env="VCF_HOST", metavar="HOST", help="Host name or URL of SDDC Manager."),
+    _option("-u", "--username", env="VCF_USERNAME", metavar="NAME", help="Such as administrator@vsphere.local."),
+    _option(
+        "--password-file", env="VCF_PASSWORD_FILE", type=click.Path(dir_okay=False), metavar="FILE",
+        help="File with the password in its first line.",
+    ),
+    _option(
+        "--password-command", env="VCF_PASSWORD_COMMAND", metavar="COMMAND",
+        help="Command that prints the password, such as 'pass show vcf/sfo'.",
+    ),
+    _option("--keyring", is_flag=True, help="Take the password from the system's keyring (extra `keyring`)."),
+    _option(
+        "--api-key-file", env="VCF_API_KEY_FILE", type=click.Path(dir_okay=False), metavar="FILE",
+        help="File with a service account's API key.",
+    ),
+    _option(
+        "-p", "--profile", env="VCF_PROFILE", metavar="NAME", shell_complete=_complete_profile,
+        help="Profile in the configuration file.",
+    ),
+    _option(
+        "--config", env="VCF_CONFIG", type=click.Path(dir_okay=False), metavar="FILE",
+        help="Configuration file instead of ~/.config/vcf-tasks/config.toml.",
+    ),
+    _option(
+        "--ca-file", env="VCF_CA_FILE", type=click.Path(dir_okay=False), metavar="FILE",
+        help="PEM file with the authority to trust.",
+    ),
+    _option(
+        "--fingerprint", env="VCF_FINGERPRINT", metavar="SHA256",
+        help="SHA-256 of the very certificate: `vcf-tasks trust`.",
+    ),
+    _option(
+        "--insecure", env="VCF_INSECURE", is_flag=True,
+        help="Take any certificate: whoever answers gets the password.",
+    ),
+    _option("--proxy", env="VCF_PROXY", metavar="URL", help="HTTP proxy; the environment's is not taken."),
+    _option("--allow-http", is_flag=True, help="Take http:// to other machines, in the clear."),
+    _option(
+        "--call-timeout", env="VCF_CALL_TIMEOUT", type=Duration(), default="30s", show_default=True,
+        help="Time for each call, with its repeats.",
+    ),
+)  # fmt: skip
+_NAMES: Final = (
+    "host", "username", "password_file", "password_command", "keyring", "api_key_file", "ca_file",
+    "fingerprint", "insecure", "proxy", "allow_http",
+)  # fmt: skip
+
+
+def connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the connection; the command gets a `Connection` as *connection*."""
+
+    def with_connection(**options: Any) -> Any:
+        ctx = click.get_current_context()
+        given = {name: options.pop(name) for name in _NAMES}
+        profile, path = options.pop("profile"), options.pop("config")
+        timeout = options.pop("call_timeout")
+        if timeout <= 0:
+            raise click.UsageError("--call-timeout takes more than no time")
+        layers = layers_of(given, ctx.get_parameter_source, os.environ)
+        file = config_path() if path is None else Path(path).expanduser()
+        if path is not None and not file.is_file():
+            raise v.UsageError(f"there is no configuration file {file}")
+        connection = Connection(merged(layers, read_config(file), profile), file.parent.absolute(), timeout)
+        _show_warnings()
+        return command(connection=connection, **options)
+
+    wrapped = update_wrapper(with_connection, command)
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+class _Warnings(logging.Handler):
+    """What the library warns of, on stderr in the manner of a command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(v.inert(record.getMessage(), limit=500))
+
+
+def _show_warnings() -> None:
+    log = logging.getLogger("vcf_tasks_async")
+    if not any(isinstance(handler, _Warnings) for handler in log.handlers):
+        log.addHandler(_Warnings(logging.WARNING))
+        log.propagate = False
