@@ -155,7 +155,6 @@ class _TaskTable:
     def print(self, out: Output) -> None:
         if out.width is not None and out.width < _WIDE:
             for row, shown in zip(self._table.rows, beginnings(self._ids), strict=True):
-                assert isinstance(row, list)
                 row[0] = Cell(shown, "dim")
         self._table.print(out)
 

@@ -10,16 +10,17 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import update_wrapper
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
 
 import vcf_tasks_async as v
+from vcf_tasks_async.cli.running import let_the_reader_go
 
-__all__ = ["Cell", "Column", "Output", "Table", "clean", "clip", "output_options", "widths"]
+__all__ = ["Cell", "Column", "Output", "Table", "cells_of", "clean", "clip", "output_options", "widths"]
 
 _GAP: Final = 2
 #: Characters of a server's text at most, where nothing else bounds it.
@@ -37,13 +38,14 @@ class Output:
     Args:
         json: one object a line instead of text.
         quiet: ids only, or nothing.
+        stream: where to; None is stdout.
     """
 
-    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+    def __init__(self, *, json: bool = False, quiet: bool = False, stream: TextIO | None = None) -> None:
         self.json = json
         self.quiet = quiet
-        self.is_terminal = sys.stdout.isatty()
-        self.is_broken = False
+        self._stream = sys.stdout if stream is None else stream
+        self.is_terminal = self._stream.isatty()
         self._colour = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     @property
@@ -58,19 +60,37 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """One line of text, which is clean already."""
-        # Not click.echo: the tests' and the pipes' encodings are settled by `harden_output`.
-        print(text)
+        print(text, file=self._stream)
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        """One object on a line of its own, at once: whoever reads a pipe sees it when it happens."""
+    def record(self, record: Mapping[str, Any], *, lenient: bool = False) -> None:
+        """One object on a line of its own, at once: whoever reads a pipe sees it when it happens.
+
+        Args:
+            record: the object.
+            lenient: go on without a word when the reader has left, since there is work to finish.
+        """
         # DEL is the one control character that is ASCII and that JSON lets through.
-        print(json.dumps(record, separators=(",", ":")).replace("\x7f", "\\u007f"), flush=True)
+        line = json.dumps(record, separators=(",", ":")).replace("\x7f", "\\u007f")
+        try:
+            print(line, file=self._stream, flush=True)
+        except BrokenPipeError:
+            if not lenient:
+                raise
+            let_the_reader_go()
+
+    def flush(self) -> None:
+        """Let whoever reads a pipe see what was printed so far."""
+        self._stream.flush()
 
     def style(self, text: str, style: str) -> str:
         """*text* in the colours that *style* names, such as ``bold red``; plain in a pipe."""
         if not self._colour or not style or not text:
             return text
         return click.style(text, **_STYLES[style])
+
+    def draw(self, cells: Sequence[Cell]) -> None:
+        """One line of what a `Table` makes."""
+        self.line("".join(self.style(cell.text, cell.style) + self.style(cell.faded, "dim") for cell in cells))
 
 
 _STYLES: Final[dict[str, dict[str, Any]]] = {
@@ -116,10 +136,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place of a table: clean text, and its style."""
+    """What stands in one place of a table: clean text, its style, and more text that is faded."""
 
     text: str
     style: str = ""
+    faded: str = ""
+
+    @property
+    def width(self) -> int:
+        return cells_of(self.text + self.faded)
 
 
 @dataclass
@@ -127,42 +152,50 @@ class Table:
     """Rows under headings.
 
     Attributes:
-        remarks: for each row a line that stands under it, indented, where the last column was dropped.
+        columns: what there is to show, the last of which may go under its row.
+        rows: one cell for each column.
+        remarks: for each row, what stands in a line of its own where the last column had no room.
     """
 
     columns: Sequence[Column]
-    rows: list[Sequence[Cell]] = field(default_factory=list)
+    rows: list[list[Cell]] = field(default_factory=list)
     remarks: list[Cell] = field(default_factory=list)
 
     def print(self, out: Output) -> None:
         """Print it as wide as *out* has room, or as wide as it is."""
-        natural = [
-            max((_cells(row[place].text) for row in self.rows), default=0) for place in range(len(self.columns))
-        ]
-        natural = [max(width, _cells(c.title)) for width, c in zip(natural, self.columns, strict=True)]
-        shown = widths(self.columns, natural, out.width)
-        self._print_line([Cell(column.title, "dim") for column in self.columns], shown, out)
-        remarks = self.remarks if shown and shown[-1] is None else []
-        for number, row in enumerate(self.rows):
-            self._print_line(row, shown, out)
-            if number < len(remarks) and remarks[number].text:
-                remark, indent = remarks[number], " " * ((shown[0] or 0) + _GAP)
-                room = None if out.width is None else out.width - len(indent)
-                out.line(indent + out.style(clip(remark.text, room), remark.style))
+        for line in self.lines(out.width):
+            out.draw(line)
 
-    def _print_line(self, cells: Sequence[Cell], shown: Sequence[int | None], out: Output) -> None:
-        line, owed = "", 0
-        for cell, column, width in zip(cells, self.columns, shown, strict=True):
+    def lines(self, room: int | None) -> Iterator[list[Cell]]:
+        """Its lines in *room* cells, the heading first, blanks included but for those at the end."""
+        natural = [
+            max([cells_of(column.title), *(row[place].width for row in self.rows)])
+            for place, column in enumerate(self.columns)
+        ]
+        shown = widths(self.columns, natural, room)
+        yield self._line([Cell(column.title, "dim") for column in self.columns], shown)
+        indent = Cell(" " * ((shown[0] or 0) + _GAP))
+        for number, row in enumerate(self.rows):
+            yield self._line(row, shown)
+            remark = self.remarks[number] if number < len(self.remarks) and shown[-1] is None else Cell("")
+            if remark.text:
+                left = None if room is None else room - indent.width
+                yield [indent, Cell(clip(remark.text, left), remark.style)]
+
+    def _line(self, row: Sequence[Cell], shown: Sequence[int | None]) -> list[Cell]:
+        line: list[Cell] = []
+        owed = 0
+        for cell, column, width in zip(row, self.columns, shown, strict=True):
             if width is None:
                 continue
-            text = clip(cell.text, width)
-            blank = width - _cells(text)
-            if text:
-                line += " " * (owed + (blank if column.right else 0)) + out.style(text, cell.style)
+            fitted = cell if cell.width <= width else Cell(clip(cell.text, width), cell.style)
+            blank = width - fitted.width
+            if fitted.width:
+                line += [Cell(" " * (owed + (blank if column.right else 0))), fitted]
                 owed = _GAP + (0 if column.right else blank)
             else:
                 owed += _GAP + width
-        out.line(line)
+        return line
 
 
 def widths(columns: Sequence[Column], natural: Sequence[int], room: int | None) -> list[int | None]:
@@ -199,14 +232,15 @@ def widths(columns: Sequence[Column], natural: Sequence[int], room: int | None) 
 
 def clip(text: str, width: int | None) -> str:
     """*text* in at most *width* cells, a cut shown as ``…``."""
-    if width is None or _cells(text) <= width:
+    if width is None or cells_of(text) <= width:
         return text
     from rich.cells import set_cell_size  # noqa: PLC0415 - only what is too long needs it
 
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
-def _cells(text: str) -> int:
+def cells_of(text: str) -> int:
+    """The cells that *text* takes on a terminal."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - only what is not ASCII needs it

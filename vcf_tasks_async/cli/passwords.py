@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import vcf_tasks_async as v
+from vcf_tasks_async.cli.asking import can_ask, hidden
 from vcf_tasks_async.cli.running import need
 
-__all__ = ["can_ask", "from_command", "from_environment", "from_file", "from_keyring", "from_person"]
+__all__ = ["from_command", "from_environment", "from_file", "from_keyring", "from_person"]
 
 # Seconds for a command that fetches a password; it may have to ask a person.
 _PATIENCE = 120
@@ -94,17 +94,6 @@ def from_keyring(host: str, username: str) -> Callable[[], str]:
     return ask
 
 
-def can_ask() -> bool:
-    """Whether there is a terminal on which a person could be asked."""
-    if sys.stdin is not None and sys.stdin.isatty():
-        return True
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0)))
-    except OSError:
-        return False
-    return True
-
-
 def from_person(host: str, username: str) -> v.Secret:
     """What a person types, unseen, on the terminal; stdin may be a pipe.
 
@@ -116,12 +105,7 @@ def from_person(host: str, username: str) -> v.Secret:
             "no password, and no terminal to ask for it: give --password-file, --password-command, --keyring,"
             " VCF_PASSWORD or a profile"
         )
-    from getpass import getpass  # noqa: PLC0415 - only where a person is asked
-
-    try:
-        text = getpass(f"Password of {v.inert(username, limit=80)} at {host}: ")
-    except EOFError:
-        text = ""
+    text = hidden(f"Password of {v.inert(username, limit=80)} at {host}")
     if not text:
         raise v.UsageError("no password was given")
     return v.Secret(text)
