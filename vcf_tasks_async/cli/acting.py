@@ -43,7 +43,9 @@ _OPTIONS: Final = (
     click.option(
         "-c", "--concurrency", type=click.IntRange(1, 256), metavar="N", help="Requests in flight at most."
     ),
-    click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Requests a second at most."),
+    click.option(
+        "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Requests a second at most."
+    ),
     click.option(
         "--journal", type=click.Path(dir_okay=False), metavar="FILE",
         help="Remember the run in this file; the same call again goes on where it ended.",
@@ -54,7 +56,7 @@ _OPTIONS: Final = (
         help="End after so many failures in a row; below 1, when that share has failed.",
     ),
     click.option("--deadline", type=Duration(), metavar="DURATION", help="For the whole run."),
-    click.option("--force", is_flag=True, help="Ask also for those of which SDDC Manager says that they can't be."),
+    click.option("--force", is_flag=True, help="Also those of which SDDC Manager says that they can't be."),
 )  # fmt: skip
 
 
@@ -84,14 +86,16 @@ def _acting(command: Callable[..., Any]) -> Callable[..., Any]:
 _EPILOG: Final = (
     "Each request is sent at most once; when its answer is lost, the task is looked at instead. Ctrl-C starts"
     " nothing more, gives those in flight a few seconds (a second Ctrl-C does not), and prints what is known."
-    " Exit codes: 0 all accepted (with --wait: and ended well) or skipped, else 1; where all failed alike, the code"
-    " of that, such as 5 for a task that is not there."
+    " Exit codes: 0 all accepted (with --wait: and ended well) or skipped, else 1; where all failed alike, the"
+    " code of that, such as 5 for a task that is not there."
 )
 
 
 @click.command(epilog=_EPILOG)
 @_acting
-def retry(connection: Connection, out: Output, selection: Selection, ids: tuple[str, ...], **how: Any) -> None:
+def retry(
+    connection: Connection, out: Output, selection: Selection, ids: tuple[str, ...], **how: Any
+) -> None:
     """Retry failed tasks, any number of them.
 
     Takes ids, filters, or - for ids on stdin. Filters find tasks that have failed. Shows them, and asks.
@@ -107,7 +111,9 @@ def retry(connection: Connection, out: Output, selection: Selection, ids: tuple[
 
 @click.command(epilog=_EPILOG)
 @_acting
-def cancel(connection: Connection, out: Output, selection: Selection, ids: tuple[str, ...], **how: Any) -> None:
+def cancel(
+    connection: Connection, out: Output, selection: Selection, ids: tuple[str, ...], **how: Any
+) -> None:
     """Cancel running tasks, any number of them.
 
     Takes ids, filters, or - for ids on stdin. Filters find tasks that have not ended. Shows them, and asks.
@@ -122,7 +128,12 @@ def cancel(connection: Connection, out: Output, selection: Selection, ids: tuple
 
 
 def _act(
-    action: v.Action, connection: Connection, out: Output, selection: Selection, ids: tuple[str, ...], how: _How
+    action: v.Action,
+    connection: Connection,
+    out: Output,
+    selection: Selection,
+    ids: tuple[str, ...],
+    how: _How,
 ) -> None:
     if bool(ids) is not selection.is_empty:
         every = "--failed" if action is v.Action.RETRY else "--running"
@@ -240,7 +251,9 @@ class _Acting:
 
     def _show(self, report: v.BulkReport) -> None:
         out = self._out
-        table = Table([Column("ID"), Column("RESULT"), Column("TASK", least=16), Column("WHY", least=30, dropped=1)])
+        table = Table(
+            [Column("ID"), Column("RESULT"), Column("TASK", least=16), Column("WHY", least=30, dropped=1)]
+        )
         for outcome in report.outcomes:
             if len(report) <= _FEW or self._needs_a_look(outcome):
                 table.rows.append(self._row(outcome))
@@ -248,10 +261,13 @@ class _Acting:
         if table.rows:
             table.print(out)
             out.line()
-        tally = [out.style(f"{share.number} {share.label}", share.style) for share in of_results(report.counts) if share.number]
-        ends = Counter(_end_of(o) for o in report.outcomes if o.result is v.Result.ACCEPTED) if self._how.follow else {}
-        tally += [out.style(f"{number} {end.text}", end.style) for end, number in ends.items()]
-        out.line(f"{' · '.join(tally)}  {short(report.elapsed)}")
+        tally = Counter(_result_of(outcome) for outcome in report.outcomes)
+        if self._how.follow:
+            tally.update(
+                _end_of(outcome) for outcome in report.outcomes if outcome.result is v.Result.ACCEPTED
+            )
+        counted = [out.style(f"{number} {cell.text}", cell.style) for cell, number in tally.items()]
+        out.line(f"{' · '.join(counted) or 'nothing was done'}  {short(report.elapsed)}")
         if report.stopped:
             out.line(f"ended early: {clean(report.stopped)}")
         if report.duplicates:
@@ -259,13 +275,12 @@ class _Acting:
 
     def _needs_a_look(self, outcome: v.Outcome) -> bool:
         if outcome.result is not v.Result.ACCEPTED:
-            return not (self._how.dry_run and outcome.result is v.Result.SKIPPED and "would be" in (outcome.reason or ""))
+            return not _would_be_sent(outcome)
         return self._how.follow and not (outcome.final is not None and outcome.final.succeeded)
 
     def _row(self, outcome: v.Outcome) -> list[Cell]:
-        [share] = [share for share in of_results({outcome.result: 1}) if share.number]
         final = outcome.final
-        result, why = Cell(share.label, share.style), clean(outcome.reason, limit=300)
+        result, why = _result_of(outcome), clean(outcome.reason, limit=300)
         if final is not None:
             result, why = Cell(clean(final.raw_status), status_style(final.status)), clean(final.cause)
         name = self._names.get(outcome.task_id) or clean(final.name if final else None)
@@ -276,9 +291,21 @@ class _Acting:
         if failed and len(failed) == len(report):
             return code_of_all(outcome.error or v.BulkFailures("", report=report) for outcome in failed)
         ended_badly = self._how.follow and any(
-            o.result is v.Result.ACCEPTED and not (o.final is not None and o.final.succeeded) for o in report.outcomes
+            o.result is v.Result.ACCEPTED and not (o.final is not None and o.final.succeeded)
+            for o in report.outcomes
         )
         return Exit.FAILED if failed or ended_badly or report.stopped or not report.complete else Exit.DONE
+
+
+def _would_be_sent(outcome: v.Outcome) -> bool:
+    return outcome.result is v.Result.SKIPPED and (outcome.reason or "").startswith("dry run")
+
+
+def _result_of(outcome: v.Outcome) -> Cell:
+    if _would_be_sent(outcome):
+        return Cell("would be sent", "cyan")
+    [share] = [share for share in of_results({outcome.result: 1}) if share.number]
+    return Cell(share.label, share.style)
 
 
 def _end_of(outcome: v.Outcome) -> Cell:
@@ -287,4 +314,6 @@ def _end_of(outcome: v.Outcome) -> Cell:
         return Cell("with an unknown end", "magenta")
     if final.succeeded:
         return Cell("succeeded", "green")
-    return Cell("failed again" if outcome.action is v.Action.RETRY and final.failed else "ended otherwise", "red")
+    return Cell(
+        "failed again" if outcome.action is v.Action.RETRY and final.failed else "ended otherwise", "red"
+    )

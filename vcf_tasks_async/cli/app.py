@@ -1,4 +1,4 @@
-"""`vcf-tasks` itself: the group that all commands belong to. A command's module is loaded when it is asked for."""
+"""`vcf-tasks` itself: the group of all commands. A command's module is loaded when it is asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.exits import Exit
-from vcf_tasks_async.cli.running import fail_with, let_the_reader_go
+from vcf_tasks_async.cli.running import fail, fail_with, let_the_reader_go
 
 __all__ = ["COMMANDS", "vcf_tasks"]
 
@@ -69,8 +69,12 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             let_the_reader_go()
             ctx.exit(int(Exit.DONE))
+        except KeyboardInterrupt:
+            raise SystemExit(int(Exit.INTERRUPTED)) from None
         except v.VcfTasksError as error:
             fail_with(error)
+        except OSError as error:
+            fail(v.inert(str(error), limit=500))
         return result
 
 

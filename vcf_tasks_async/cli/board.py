@@ -1,4 +1,4 @@
-"""How followed tasks stand right now: what the live table of `watch` and `wait` shows. Plain values, no screen."""
+"""How followed tasks stand right now, as the live table of `watch` and `wait` shows it. Knows no screen."""
 
 from __future__ import annotations
 
@@ -102,7 +102,10 @@ class Board:
                 Column("NOW", least=16, dropped=1),
                 Column("TIME", right=True),
             ],
-            [*(self._row(progress, bar, now) for progress in shown), *(_ended_row(*each, bar) for each in over)],
+            [
+                *(self._row(progress, bar, now) for progress in shown),
+                *(_ended_row(*each, bar) for each in over),
+            ],
         )
         lines = list(table.lines(width))
         yield from lines[: 1 + len(shown)]
@@ -112,7 +115,11 @@ class Board:
 
     def _heading(self, width: int, now: datetime) -> Iterator[list[Cell]]:
         clock = f"{now.astimezone():%H:%M:%S}"
-        cells = [Cell(clean(self._manager, limit=80), "bold"), Cell("  "), Cell(f"{len(self.running)} running", "cyan")]
+        cells = [
+            Cell(clean(self._manager, limit=80), "bold"),
+            Cell("  "),
+            Cell(f"{len(self.running)} running", "cyan"),
+        ]
         for fate, style in _FATES.items():
             if self.counts[fate]:
                 cells += [Cell(" · ", "dim"), Cell(f"{self.counts[fate]} {fate}", style)]
@@ -146,7 +153,14 @@ class Board:
 
 def _ended_row(task_id: str, task: v.Task | None, bar: int) -> list[Cell]:
     if task is None:
-        return [Cell(clean(task_id)[:_ID], "dim"), Cell("gone", "magenta"), Cell(""), Cell(""), Cell(""), Cell("")]
+        return [
+            Cell(clean(task_id)[:_ID], "dim"),
+            Cell("gone", "magenta"),
+            Cell(""),
+            Cell(""),
+            Cell(""),
+            Cell(""),
+        ]
     style = status_style(task.status)
     status = clean(task.raw_status) or "no status"
     why = clean(task.cause) if task.failed else ""

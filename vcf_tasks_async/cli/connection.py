@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -31,10 +31,21 @@ _SECRETS: Final = (*SECRETS, "keyring", "token_env")
 _TLS: Final = ("ca_file", "fingerprint", "verify")
 _GROUPS: Final = (_SECRETS, _TLS)
 #: Secrets that the environment may hold itself.
-_FROM_ENVIRONMENT: Final = {"VCF_PASSWORD": "password_env", "VCF_API_KEY": "api_key_env", "VCF_TOKEN": "token_env"}
+_FROM_ENVIRONMENT: Final = {
+    "VCF_PASSWORD": "password_env",
+    "VCF_API_KEY": "api_key_env",
+    "VCF_TOKEN": "token_env",
+}
 
 
-class Duration(click.ParamType):
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+else:
+    # Not generic before click 8.2.
+    _FloatType = click.ParamType
+
+
+class Duration(_FloatType):
     """An option that takes seconds, or a duration such as ``1h30m``."""
 
     name = "duration"
@@ -124,7 +135,9 @@ class Connection:
         if self.keys.get("keyring"):
             return v.PasswordAuth(username, passwords.from_keyring(host, username))
         password = self._secret("password")
-        return v.PasswordAuth(username, passwords.from_person(host, username) if password is None else password)
+        return v.PasswordAuth(
+            username, passwords.from_person(host, username) if password is None else password
+        )
 
     def _secret(self, kind: str) -> v.Secret | Callable[[], str] | None:
         keys = self.keys
@@ -229,7 +242,10 @@ def _option(*names: str, env: str | None = None, **how: Any) -> Callable[..., An
 
 _OPTIONS: Final = (
     _option("-H", "--host", env="VCF_HOST", metavar="HOST", help="Host name or URL of SDDC Manager."),
-    _option("-u", "--username", env="VCF_USERNAME", metavar="NAME", help="Such as administrator@vsphere.local."),
+    _option(
+        "-u", "--username", env="VCF_USERNAME", metavar="NAME",
+        help="Who logs in, such as administrator@vsphere.local.",
+    ),
     _option(
         "--password-file", env="VCF_PASSWORD_FILE", type=click.Path(dir_okay=False), metavar="FILE",
         help="File with the password in its first line.",

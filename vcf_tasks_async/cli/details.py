@@ -49,7 +49,11 @@ def _label(name: str, out: Output) -> str:
 
 def _show_error(error: v.ErrorDetail, out: Output) -> None:
     out.line(f"  {_label('error', out)}{clean(error.error_code) or 'without a code'}")
-    rows = [("message", error.message), ("remedy", error.remediation_message), ("token", error.reference_token)]
+    rows = [
+        ("message", error.message),
+        ("remedy", error.remediation_message),
+        ("token", error.reference_token),
+    ]
     for name, text in rows:
         if text:
             out.line(f"    {_label(name, out)}{clean(text)}")
@@ -71,7 +75,9 @@ def show_tree(task: v.Task, out: Output, *, failed_only: bool = False, depth: in
     if depth is not None:
         steps = [(path, step) for path, step in steps if path.count(".") < depth]
     for prefix, hang, step in _drawn(steps):
-        out.line(_fitted(prefix, _status(step, out), clean(step.name) or "without a name", _took(step), step, out))
+        out.line(
+            _fitted(prefix, _status(step, out), clean(step.name) or "without a name", _took(step), step, out)
+        )
         if not step.failed:
             continue
         cause, remedy = cause_and_remedy(step.errors)
@@ -91,7 +97,11 @@ def _whole(text: str, hang: str, style: str, out: Output) -> str:
 
 
 def _fitted(prefix: str, status: str, name: str, took: str, step: Step, out: Output) -> str:
-    room = None if out.width is None else out.width - len(prefix) - len(clean(step.raw_status) or "?") - len(took) - 2
+    room = (
+        None
+        if out.width is None
+        else out.width - len(prefix) - len(clean(step.raw_status) or "?") - len(took) - 2
+    )
     return f"{out.style(prefix, 'dim')}{clip(name, room)}  {status}{took}"
 
 
@@ -100,12 +110,11 @@ def _drawn(steps: Sequence[tuple[str, Step]]) -> Iterator[tuple[str, str, Step]]
     parents = [path.rpartition(".")[0] for path, _ in steps]
     last = {parent: path for parent, (path, _) in zip(parents, steps, strict=True)}
     for (path, step), parent in zip(steps, parents, strict=True):
-        above = ""
-        while parent:
-            grand = parent.rpartition(".")[0]
-            above = ("   " if last.get(grand) == parent else "│  ") + above
-            parent = grand
-        parent = path.rpartition(".")[0]
+        above, node = "", parent
+        while node:
+            grand = node.rpartition(".")[0]
+            above = ("   " if last.get(grand) == node else "│  ") + above
+            node = grand
         is_last = last[parent] == path
         has_children = path in last
         hang = above + ("   " if is_last else "│  ") + ("│  " if has_children else "   ")

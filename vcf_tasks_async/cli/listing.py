@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 import click
@@ -71,7 +72,9 @@ async def _list(
         tasks = (task async for task in stream if selection.matches(task))
         async with aclosing(tasks):
             if sort is not None:
-                await _print(_listed(_sorted([task async for task in tasks], sort)), out, session, selection, limit)
+                await _print(
+                    _listed(_sorted([task async for task in tasks], sort)), out, session, selection, limit
+                )
             else:
                 await _print(tasks, out, session, selection, limit)
         for error in stream.malformed:
@@ -170,9 +173,9 @@ def beginnings(ids: list[str], *, least: int = 8) -> list[str]:
         >>> beginnings(["3ee54a9a-5d0f", "3ee54a9a-77aa", "16ab8935-805b"])
         ['3ee54a9a-5', '3ee54a9a-7', '16ab8935']
     """
-    length = {task_id: least for task_id in ids}
+    length = dict.fromkeys(ids, least)
     ordered = sorted(length)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
         for task_id in (before, after):
             length[task_id] = max(length[task_id], same + 1)

@@ -55,7 +55,9 @@ def moving(board: Board, *, stderr: bool = False, stays: bool = True) -> Iterato
     """
     console = Console(markup=False, highlight=False, emoji=False, stderr=stderr)
     drawn = _Drawn(board)
-    with Live(drawn, console=console, refresh_per_second=_REFRESH, transient=not stays, vertical_overflow="crop"):
+    with Live(
+        drawn, console=console, refresh_per_second=_REFRESH, transient=not stays, vertical_overflow="crop"
+    ):
         yield
 
 

@@ -46,7 +46,9 @@ class Output:
         self.quiet = quiet
         self._stream = sys.stdout if stream is None else stream
         self.is_terminal = self._stream.isatty()
-        self._colour = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._colour = (
+            self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
 
     @property
     def is_text(self) -> bool:
@@ -90,7 +92,9 @@ class Output:
 
     def draw(self, cells: Sequence[Cell]) -> None:
         """One line of what a `Table` makes."""
-        self.line("".join(self.style(cell.text, cell.style) + self.style(cell.faded, "dim") for cell in cells))
+        self.line(
+            "".join(self.style(cell.text, cell.style) + self.style(cell.faded, "dim") for cell in cells)
+        )
 
 
 _STYLES: Final[dict[str, dict[str, Any]]] = {
@@ -110,8 +114,12 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(out=Output(json=json, quiet=quiet), **options)
 
     wrapped = update_wrapper(with_output, command)
-    wrapped = click.option("-q", "--quiet", is_flag=True, help="Ids only, or nothing where there are none.")(wrapped)
-    return click.option("--json", is_flag=True, help="One JSON object a line; docs/cli.md has the schema.")(wrapped)
+    wrapped = click.option("-q", "--quiet", is_flag=True, help="Ids only, or nothing where there are none.")(
+        wrapped
+    )
+    return click.option("--json", is_flag=True, help="One JSON object a line; docs/cli.md has the schema.")(
+        wrapped
+    )
 
 
 # --- tables ---------------------------------------------------------------------------------------------

@@ -110,7 +110,9 @@ def _check(path: Path, table: str, keys: Any) -> None:
     _known(path, f"{table} ", keys, _KEYS)
     for key, value in keys.items():
         if key.endswith("_command"):
-            if not (isinstance(value, list) and value and all(isinstance(each, str) and each for each in value)):
+            if not (
+                isinstance(value, list) and value and all(isinstance(each, str) and each for each in value)
+            ):
                 raise v.UsageError(
                     f'{path}: {table} {key} takes a list of texts, such as ["pass", "show", "vcf/sfo"]'
                 )

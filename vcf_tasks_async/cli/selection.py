@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import update_wrapper
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -61,7 +61,14 @@ def running_statuses() -> list[v.Status]:
     return [status for status in v.Status if not status.is_ended]
 
 
-class _Moment(click.ParamType):
+if TYPE_CHECKING:
+    _MomentType = click.ParamType[datetime]
+else:
+    # Not generic before click 8.2.
+    _MomentType = click.ParamType
+
+
+class _Moment(_MomentType):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
@@ -182,7 +189,9 @@ async def resolved(session: v.TaskSession, ids: Iterable[str]) -> list[str]:
             for beginning in short:
                 if task.id.startswith(beginning):
                     found[beginning].append(task.id)
-    return list(dict.fromkeys(_only(each, found[each], session) if each in short else each for each in wanted))
+    return list(
+        dict.fromkeys(_only(each, found[each], session) if each in short else each for each in wanted)
+    )
 
 
 def _only(beginning: str, found: list[str], session: v.TaskSession) -> str:
@@ -193,5 +202,7 @@ def _only(beginning: str, found: list[str], session: v.TaskSession) -> str:
         raise v.TaskNotFound(f"no task at {session.manager} has an id that begins with {shown}")
     if len(found) > 1:
         sample = ", ".join(v.inert(each, limit=60) for each in found[:3])
-        raise v.UsageError(f"{shown} stands for {len(found)} tasks: {sample}{', …' if len(found) > 3 else ''}")
+        raise v.UsageError(
+            f"{shown} stands for {len(found)} tasks: {sample}{', …' if len(found) > 3 else ''}"
+        )
     return found[0]

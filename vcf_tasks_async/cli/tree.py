@@ -21,9 +21,7 @@ __all__ = ["tree"]
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="So many levels at most.")
 @output_options
 @connected
-def tree(
-    connection: Connection, out: Output, ids: tuple[str, ...], failed: bool, depth: int | None
-) -> None:
+def tree(connection: Connection, out: Output, ids: tuple[str, ...], failed: bool, depth: int | None) -> None:
     """Show tasks with all their subtasks and stages, as a tree.
 
     Each step has its status and how long it took; under one that failed stand its cause and the remedy.
@@ -37,9 +35,7 @@ def tree(
     run(_tree(connection.session(), given_ids(ids), out, failed, depth))
 
 
-async def _tree(
-    session: v.TaskSession, ids: list[str], out: Output, failed: bool, depth: int | None
-) -> None:
+async def _tree(session: v.TaskSession, ids: list[str], out: Output, failed: bool, depth: int | None) -> None:
     async with session:
         for number, task_id in enumerate(await resolved(session, ids)):
             task = await session.get(task_id)

@@ -28,8 +28,12 @@ __all__ = ["wait"]
 )
 @ids_argument(required=True)
 @click.option("--timeout", type=Duration(), metavar="DURATION", help="For all of them together.")
-@click.option("--every", type=Duration(), default="30s", show_default=True, help="Time between two looks at most.")
-@click.option("--after-retry", is_flag=True, help="They were just retried: an old failure may show for a while.")
+@click.option(
+    "--every", type=Duration(), default="30s", show_default=True, help="Time between two looks at most."
+)
+@click.option(
+    "--after-retry", is_flag=True, help="They were just retried: an old failure may show for a while."
+)
 @output_options
 @connected
 def wait(
@@ -60,7 +64,12 @@ class _Waiting:
     """Tasks that are waited for, and what became of them."""
 
     def __init__(
-        self, session: v.TaskSession, out: Output, timeout: float | None, polling: v.Polling, after_retry: bool | None
+        self,
+        session: v.TaskSession,
+        out: Output,
+        timeout: float | None,
+        polling: v.Polling,
+        after_retry: bool | None,
     ) -> None:
         self._session = session
         self._out = out

@@ -42,7 +42,12 @@ __all__ = ["watch"]
 @output_options
 @connected
 def watch(
-    connection: Connection, selection: Selection, out: Output, ids: tuple[str, ...], every: float, span: float | None
+    connection: Connection,
+    selection: Selection,
+    out: Output,
+    ids: tuple[str, ...],
+    every: float,
+    span: float | None,
 ) -> None:
     """Watch tasks live: a table that moves, or a log in a pipe.
 
@@ -95,7 +100,9 @@ async def _watch(
                         _tell(event, board, out, session.manager, moves=moves)
                         if left is None or event.task_id is None:
                             continue
-                        over = event.task is None if event.kind is v.EventKind.GONE else event.task is not None
+                        over = (
+                            event.task is None if event.kind is v.EventKind.GONE else event.task is not None
+                        )
                         if over and (event.task is None or event.task.is_ended) and event.task_id in left:
                             left.discard(event.task_id)
                             well = well and event.task is not None and event.task.succeeded
