@@ -11,14 +11,14 @@ from benchmarks.workload import PAGE, page_body
 
 
 def _ours() -> Callable[[bytes], object]:
-    from vcf_tasks_async.codec import decode_page  # noqa: PLC0415 - each decoder in a process of its own
+    from vcf_tasks_async.pages import decode_page  # noqa: PLC0415 - each decoder in a process of its own
 
     return decode_page
 
 
 def _ours_read() -> Callable[[bytes], object]:
     from benchmarks.peers.ours import read  # noqa: PLC0415 - as above
-    from vcf_tasks_async.codec import decode_page  # noqa: PLC0415 - as above
+    from vcf_tasks_async.pages import decode_page  # noqa: PLC0415 - as above
 
     def decode(body: bytes) -> object:
         page = decode_page(body)

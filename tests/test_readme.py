@@ -62,6 +62,7 @@ def sddc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SddcManage
     # On a clock of its own, so that what is retried and waited for ends within seconds.
     simulator = SddcManagerSimulator(
         tasks=120,
+        release="9.1",
         failed=0.3,
         running=0,
         zombies=0.05,

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth
     from vcf_tasks_async.bulk import BulkRun
     from vcf_tasks_async.collection import TaskCollection
+    from vcf_tasks_async.credential_models import (
+        AutoRotatePolicy,
+        BaseCredential,
+        CredentialsSubTask,
+        CredentialsTask,
+        CredentialsUpdateSpec,
+        ResourceCredentials,
+    )
+    from vcf_tasks_async.credential_stream import CredentialsStream
+    from vcf_tasks_async.credentials import Credentials
     from vcf_tasks_async.errors import (
         ApiError,
         BadRequest,
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
         TaskStalled,
         TransportError,
         Unauthorized,
+        UnsupportedError,
         UsageError,
         VcfTasksError,
         WaitError,
@@ -37,11 +48,11 @@ if TYPE_CHECKING:
     )
     from vcf_tasks_async.events import EventKind, Progress, TaskEvent
     from vcf_tasks_async.filters import TaskFilter
+    from vcf_tasks_async.histories import HistoryDeletion
     from vcf_tasks_async.judgement import Action
     from vcf_tasks_async.models import (
         DocumentationLink,
-        ErrorCause,
-        ErrorDetail,
+        HistoryFailure,
         MessagePack,
         PageMetadata,
         Resource,
@@ -49,13 +60,14 @@ if TYPE_CHECKING:
         SubTask,
         Task,
         TaskPage,
-        ValidationNotification,
+        TaskSettings,
     )
     from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
     from vcf_tasks_async.policy import Policy, Polling
     from vcf_tasks_async.secret import Secret
     from vcf_tasks_async.session import TaskSession
     from vcf_tasks_async.status import Status
+    from vcf_tasks_async.steps import ErrorCause, ErrorDetail, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
     from vcf_tasks_async.text import inert
     from vcf_tasks_async.wait_many import TaskWaits
@@ -65,11 +77,18 @@ __all__ = [
     "Action",
     "ApiError",
     "ApiKeyAuth",
+    "AutoRotatePolicy",
     "BadRequest",
+    "BaseCredential",
     "BearerAuth",
     "BulkFailures",
     "BulkReport",
     "BulkRun",
+    "Credentials",
+    "CredentialsStream",
+    "CredentialsSubTask",
+    "CredentialsTask",
+    "CredentialsUpdateSpec",
     "DeadlineError",
     "DecodeError",
     "DocumentationLink",
@@ -77,6 +96,8 @@ __all__ = [
     "ErrorDetail",
     "EventKind",
     "Forbidden",
+    "HistoryDeletion",
+    "HistoryFailure",
     "IdTokenAuth",
     "MessagePack",
     "NotSentError",
@@ -89,6 +110,7 @@ __all__ = [
     "Progress",
     "RateLimited",
     "Resource",
+    "ResourceCredentials",
     "Result",
     "Secret",
     "ServerError",
@@ -105,6 +127,7 @@ __all__ = [
     "TaskNotFound",
     "TaskPage",
     "TaskSession",
+    "TaskSettings",
     "TaskStalled",
     "TaskStream",
     "TaskWaits",
@@ -112,6 +135,7 @@ __all__ = [
     "Tls",
     "TransportError",
     "Unauthorized",
+    "UnsupportedError",
     "UsageError",
     "ValidationNotification",
     "VcfTasksError",
@@ -125,24 +149,32 @@ _ROOMS = {
     "auth": ("ApiKeyAuth", "BearerAuth", "IdTokenAuth", "PasswordAuth"),
     "bulk": ("BulkRun",),
     "collection": ("TaskCollection",),
+    "credential_models": (
+        "AutoRotatePolicy", "BaseCredential", "CredentialsSubTask", "CredentialsTask",
+        "CredentialsUpdateSpec", "ResourceCredentials",
+    ),
+    "credential_stream": ("CredentialsStream",),
+    "credentials": ("Credentials",),
     "errors": (
         "ApiError", "BadRequest", "DeadlineError", "DecodeError", "Forbidden", "NotSentError",
         "OutcomeUnknownError", "RateLimited", "ServerError", "TaskConflict", "TaskFailed", "TaskGone",
-        "TaskNotFound", "TaskStalled", "TransportError", "Unauthorized", "UsageError", "VcfTasksError",
-        "WaitError", "WaitTimeout",
+        "TaskNotFound", "TaskStalled", "TransportError", "Unauthorized", "UnsupportedError", "UsageError",
+        "VcfTasksError", "WaitError", "WaitTimeout",
     ),
     "events": ("EventKind", "Progress", "TaskEvent"),
     "filters": ("TaskFilter",),
     "models": (
-        "DocumentationLink", "ErrorCause", "ErrorDetail", "MessagePack", "PageMetadata", "Resource", "Stage",
-        "SubTask", "Task", "TaskPage", "ValidationNotification",
+        "DocumentationLink", "HistoryFailure", "MessagePack", "PageMetadata", "Resource", "Stage", "SubTask",
+        "Task", "TaskPage", "TaskSettings",
     ),
     "outcomes": ("BulkFailures", "BulkReport", "Outcome", "Result"),
+    "histories": ("HistoryDeletion",),
     "judgement": ("Action",),
     "policy": ("Policy", "Polling"),
     "secret": ("Secret",),
     "session": ("TaskSession",),
     "status": ("Status",),
+    "steps": ("ErrorCause", "ErrorDetail", "ValidationNotification"),
     "stream": ("TaskStream",),
     "text": ("inert",),
     "wait_many": ("TaskWaits",),

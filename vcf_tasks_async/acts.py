@@ -17,8 +17,10 @@ from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.targets import Targets
 from vcf_tasks_async.wiring import Wiring
+from vcf_tasks_async.writes import Writer
 
 
 class Acts:
@@ -74,7 +76,7 @@ class Acts:
 
     async def _act(self, action: Action, task_id: str) -> None:
         outcome = await self._opened().writer.perform(action, checked_id(task_id))
-        _raise_unless_accepted(outcome)
+        raise_unless_accepted(outcome)
 
     def retry_many(
         self,
@@ -171,24 +173,44 @@ class Acts:
         **how: Any,
     ) -> BulkRun:
         wiring = self._opened()
-
-        def follow(task_id: str, before: Task | None) -> Awaitable[Task]:
-            return wiring.waits.ended(task_id, before=before, after_retry=action is Action.RETRY)
-
-        if how["deadline"] is not None:
-            how["deadline"] = _seconds("deadline", how["deadline"])
-        options = Options(
-            wiring.concurrency if concurrency is None else checked_count("concurrency", concurrency),
-            open_journal=None
-            if journal is None
-            else partial(Journal, _path(journal), wiring.manager, action),
-            follow=follow if wait else None,
-            **how,
-        )
-        return BulkRun(action, targets, wiring.writer, wiring.spawn, options)
+        concurrency = wiring.concurrency if concurrency is None else concurrency
+        return start_many(wiring, wiring.writer, action, targets, concurrency, journal, wait, **how)
 
 
-def _raise_unless_accepted(outcome: Outcome) -> None:
+def start_many(
+    wiring: Wiring,
+    writer: Writer,
+    action: Action,
+    targets: Targets,
+    concurrency: int,
+    journal: str | os.PathLike[str] | None,
+    wait: bool,
+    **how: Any,
+) -> BulkRun:
+    """A bulk run over *targets*; the arguments are those of `Acts.retry_many`, checked here.
+
+    Raises:
+        UsageError: one of them can't be meant.
+    """
+
+    def follow(task_id: str, before: AnyTask | None) -> Awaitable[Task]:
+        seen = before if isinstance(before, Task) and action in (Action.RETRY, Action.CANCEL) else None
+        # A credential task that is cancelled has failed before: that may show for a while as well.
+        return wiring.waits.ended(task_id, before=seen, after_retry=action is not Action.CANCEL)
+
+    if how["deadline"] is not None:
+        how["deadline"] = checked_seconds("deadline", how["deadline"])
+    options = Options(
+        checked_count("concurrency", concurrency),
+        open_journal=None if journal is None else partial(Journal, _path(journal), wiring.manager, action),
+        follow=follow if wait else None,
+        **how,
+    )
+    return BulkRun(action, targets, writer, wiring.spawn, options)
+
+
+def raise_unless_accepted(outcome: Outcome) -> None:
+    """Raise what *outcome* of a single write has to say."""
     error = outcome.error
     if outcome.result is Result.ACCEPTED or error is None:
         return
@@ -204,7 +226,12 @@ def _path(journal: object) -> str | os.PathLike[str]:
     raise UsageError(f"journal takes the path of a file, not {journal!r}")
 
 
-def _seconds(what: str, value: object) -> float:
+def checked_seconds(what: str, value: object) -> float:
+    """*value*, when it is a time above 0.
+
+    Raises:
+        UsageError: it is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise UsageError(f"{what} takes seconds above 0, not {value!r}")
     return value

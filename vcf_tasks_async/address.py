@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import attrs
 
 from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -43,43 +44,62 @@ def parse_address(url: str, *, allow_http: bool = False) -> Address:
         >>> parse_address("sfo-vcf01.rainpole.io").base
         'https://sfo-vcf01.rainpole.io'
     """
+    found = _find(url, allow_http)
+    # What is raised shows the locals of its frames, and the URL may hold a password.
+    del url
+    if isinstance(found, str):
+        raise UsageError(found)
+    return found
+
+
+def _find(url: str, allow_http: bool) -> Address | str:
+    """The address, or what is wrong with *url*. Raises nothing."""
     if not isinstance(url, str) or not url.strip():
-        raise UsageError(f"no address: {_EXAMPLE}")
+        return f"no address: {_EXAMPLE}"
     text = url.strip()
     shown = inert(text.rpartition("@")[2], limit=120)
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise UsageError(f"{shown!r} is no address: {_EXAMPLE}") from None
+        return f"{shown!r} is no address: {_EXAMPLE}"
     if parts.username is not None or parts.password is not None:
-        raise UsageError(f"{shown} comes with credentials in its URL: give PasswordAuth(username, password)")
+        return f"{shown} comes with credentials in its URL: give PasswordAuth(username, password)"
     if parts.scheme not in ("https", "http"):
-        raise UsageError(f"{inert(parts.scheme, limit=20)!r} is no scheme for SDDC Manager: {_EXAMPLE}")
+        return f"{inert(parts.scheme, limit=20)!r} is no scheme for SDDC Manager: {_EXAMPLE}"
     prefix = parts.path.rstrip("/")
     if not _is_host(host) or parts.query or parts.fragment or not _PREFIX.fullmatch(prefix):
-        raise UsageError(f"{shown!r} is no address: {_EXAMPLE}")
+        return f"{shown!r} is no address: {_EXAMPLE}"
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        raise UsageError(
-            f"http://{host} sends the password in the clear: use https, or say allow_http=True if you must"
-        )
+        return f"http://{host} sends the password in the clear: use https, or say allow_http=True if you must"
     bracketed = f"[{host}]" if ":" in host else host
     usual = port is None or port == {"https": 443, "http": 80}[parts.scheme]
     place = bracketed if port is None else f"{bracketed}:{port}"
     return Address(base=f"{parts.scheme}://{place}{prefix}", name=bracketed if usual else place)
 
 
-def check_proxy(proxy: object) -> None:
-    """Whether *proxy* can be the URL of an HTTP proxy.
+def parse_proxy(proxy: object) -> Secret | None:
+    """*proxy*, when it can be the URL of an HTTP proxy. It may hold a password, so it does not show.
 
     Raises:
         UsageError: it can't.
     """
     if proxy is None:
-        return
-    parts = urlsplit(proxy if isinstance(proxy, str) and proxy.isprintable() else "")
-    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
+        return None
+    found = Secret(proxy) if isinstance(proxy, str) and _is_proxy(proxy) else None
+    del proxy
+    if found is None:
         raise UsageError("proxy takes a URL such as http://proxy.rainpole.io:3128")
+    return found
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return url.isprintable() and parts.scheme in ("http", "https") and _is_host(host)
 
 
 def _is_host(host: str) -> bool:

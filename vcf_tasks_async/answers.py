@@ -23,7 +23,7 @@ from vcf_tasks_async.errors import (
     VcfTasksError,
 )
 from vcf_tasks_async.policy import Failure, Fate, is_ambiguous
-from vcf_tasks_async.text import inert
+from vcf_tasks_async.text import inert, without_secrets
 
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     401: Unauthorized,
@@ -59,9 +59,9 @@ def not_sent(words: str, fate: Fate = Fate.NOT_SENT) -> Trouble:
     return Trouble(Failure(fate), words)
 
 
-def lost(words: str) -> Trouble:
+def lost(words: str, fate: Fate = Fate.LOST) -> Trouble:
     """It was sent, and no whole answer came."""
-    return Trouble(Failure(Fate.LOST), words)
+    return Trouble(Failure(fate), words)
 
 
 def too_large(status: int, cap: int) -> Trouble:
@@ -95,7 +95,8 @@ def _words(answer: Answer, not_ready: bool) -> str:
         return f"redirected to {place}; redirects are never followed, check the address"
     detail = decode_error(answer.body)
     if detail is None:
-        return inert(answer.body[:400].decode("utf-8", "replace"), limit=120) or "an empty answer"
+        beginning = without_secrets(answer.body[:400].decode("utf-8", "replace"))
+        return inert(beginning, limit=120) or "an empty answer"
     inner, remedy = detail.innermost()
     words = inner.text or detail.text or "no reason given"
     if detail.message and detail.message != words:

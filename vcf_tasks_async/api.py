@@ -7,21 +7,27 @@ time, so that no reader of many pages holds the event loop.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 
 from vcf_tasks_async.address import task_path
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
-from vcf_tasks_async.codec import PageReader, decode_task, parse_json
-from vcf_tasks_async.errors import UsageError, VcfTasksError
+from vcf_tasks_async.codec import encode, parse_json, structure
+from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.folding import decode_task
 from vcf_tasks_async.gate import Gate
-from vcf_tasks_async.models import Task, TaskPage
+from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
+from vcf_tasks_async.pages import PageReader
 
 LARGEST_PAGE: Final = 100
+_SETTINGS: Final = "/v1/tasks/config/settings"
+_HISTORY: Final = "/v1/tasks/history"
+R = TypeVar("R", bound=Iterator[None])
 # Seconds for which structuring may hold the event loop before others have their turn.
 _SLICE: Final = 0.002
 
@@ -58,6 +64,28 @@ class Api:
         call = Call("GET", task_path(task_id), f"task {task_id}", _read_task, safe=True)
         return (await self._caller.call(call, self._tokens)).value
 
+    async def settings(self, *, repeat: bool = True) -> TaskSettings:
+        """``GET /v1/tasks/config/settings`` (9.1)."""
+        call = Call("GET", _SETTINGS, "task settings", _read_settings, safe=True, repeat=repeat)
+        return (await self._caller.call(call, self._tokens)).value
+
+    async def update_settings(self, retention_days: int) -> TaskSettings:
+        """``PATCH /v1/tasks/config/settings`` (9.1)."""
+        body = encode({"retentionDays": retention_days})
+        call = Call("PATCH", _SETTINGS, "update of the task settings", _read_settings, body=body)
+        return (await self._caller.call(call, self._tokens)).value
+
+    async def delete_histories(self, task_ids: list[str]) -> HistoryAnswer:
+        """``DELETE /v1/tasks/history`` (9.1)."""
+        what = f"deletion of {len(task_ids)} task histor{'y' if len(task_ids) == 1 else 'ies'}"
+        call = Call("DELETE", _HISTORY, what, _read_histories, body=encode({"taskIds": task_ids}))
+        return (await self._caller.call(call, self._tokens)).value
+
+    async def task_called_history(self) -> Task:
+        """``GET /v1/tasks/history``: the task of that id, which should not be. Asked once."""
+        call = Call("GET", _HISTORY, "task 'history'", _read_task, safe=True, repeat=False)
+        return (await self._caller.call(call, self._tokens)).value
+
     async def is_credential_task(self, task_id: str) -> bool:
         """Whether ``GET /v1/credentials/tasks/{id}`` knows the task. A look, no promise: asked once."""
         path = task_path(task_id, "/v1/credentials/tasks")
@@ -76,19 +104,31 @@ class Api:
         return await self._write("DELETE", task_id, "cancellation", gate)
 
     async def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Reply[None]:
-        call = Call(method, task_path(task_id), f"{what} of task {task_id}", _nothing, gate=gate)
+        call = Call(method, task_path(task_id), f"{what} of task {task_id}", nothing, gate=gate)
         return await self._caller.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:
         # One at a time: sixteen pages that arrive together would take their slices in one turn of the loop.
         async with self._reading:
+            return (await in_slices(PageReader(body))).page()
+
+
+async def in_slices(reader: R) -> R:
+    """*reader*, read to its end with others on the loop having their turn between."""
+    since = perf_counter()
+    for _ in reader:
+        if perf_counter() - since > _SLICE:
+            await asyncio.sleep(0)
             since = perf_counter()
-            reader = PageReader(body)
-            for _ in reader:
-                if perf_counter() - since > _SLICE:
-                    await asyncio.sleep(0)
-                    since = perf_counter()
-            return reader.page()
+    return reader
+
+
+async def _read_settings(body: bytes) -> TaskSettings:
+    return structure(parse_json(body), TaskSettings)
+
+
+async def _read_histories(body: bytes) -> HistoryAnswer:
+    return structure(parse_json(body), HistoryAnswer)
 
 
 async def _read_task(body: bytes) -> Task:
@@ -99,10 +139,17 @@ async def _as_json(body: bytes) -> Any:
     return parse_json(body)
 
 
-async def _nothing(body: bytes) -> None:
+async def nothing(body: bytes) -> None:
+    """Read an answer of which the status is all that counts."""
     # A proxy's log-in or maintenance page comes with 200 as well; that is no word of SDDC Manager's.
-    if body.strip():
+    if not body.strip():
+        return
+    try:
         parse_json(body)
+    except DecodeError as error:
+        # JSON of any shape and size will do.
+        if error.not_json:
+            raise
 
 
 def checked_size(size: object) -> int:

@@ -13,14 +13,26 @@ from vcf_tasks_async.secret import Secret
 
 SecretSource = Secret | Callable[[], str | Awaitable[str]]
 SecretInput = str | SecretSource
+NameSource = str | Callable[[], str | Awaitable[str]]
 
 
-def _secret(value: SecretInput) -> SecretSource:
+def _wrapped(value: SecretInput) -> SecretSource | None:
+    """*value* so that it does not show, or None when it can be no secret. Raises nothing.
+
+    What is raised in a frame shows that frame's locals to whoever looks, an error tracker for one.
+    """
     if isinstance(value, str) and value:
         return Secret(value)
     if isinstance(value, Secret) or (callable(value) and not isinstance(value, type)):
         return value
-    raise UsageError("a secret is a text that is not empty, or a callable that returns one")
+    return None
+
+
+def _hold(auth: object, name: str, held: SecretSource | None) -> None:
+    # Set in any case: whoever renders a traceback with its locals calls repr on the half-made object.
+    object.__setattr__(auth, name, held or Secret(""))
+    if held is None:
+        raise UsageError("a secret is a text that is not empty, or a callable that returns one")
 
 
 def _shown(source: SecretSource) -> str:
@@ -28,9 +40,8 @@ def _shown(source: SecretSource) -> str:
     return repr(source) if isinstance(source, Secret) else "<callable>"
 
 
-def _username(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value:
-        raise UsageError("username takes a text such as administrator@vsphere.local")
+def _named(source: object) -> str:
+    return repr(source) if isinstance(source, str) else "<callable>"
 
 
 async def ask(source: SecretSource) -> Secret:
@@ -44,34 +55,49 @@ async def ask(source: SecretSource) -> Secret:
         answer = await anyio.to_thread.run_sync(source)
         if inspect.isawaitable(answer):
             answer = await answer
-    if not isinstance(answer, str) or not answer:
-        raise UsageError("the callable that was given for a secret returned no text")
-    return Secret(answer)
+    if isinstance(answer, str) and answer:
+        return Secret(answer)
+    # It may hold the secret all the same: not in the locals of what is raised.
+    answer = None
+    raise UsageError("the callable that was given for a secret returned no text")
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class PasswordAuth:
     """Log in with user name and password.
 
     Args:
-        username: such as ``administrator@vsphere.local`` (``admin@local`` on the VCF Installer).
-        password: the password, or a callable (sync or async) that is asked for it at each login; a
-            sync one is called in a worker thread.
+        username: such as ``administrator@vsphere.local`` (``admin@local`` on the VCF Installer), or a
+            callable as for the password.
+        password: the password, or a callable (sync or async) that is asked for it at each login, after
+            the username; a sync one is called in a worker thread.
 
     Example:
         >>> PasswordAuth("administrator@vsphere.local", "VMw@re1!")
         PasswordAuth(username='administrator@vsphere.local', password=Secret('***'))
     """
 
-    username: str = attrs.field(validator=_username)
-    password: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    username: NameSource = attrs.field(repr=_named)
+    password: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, username: NameSource, password: SecretInput) -> None:
+        held = _wrapped(password)
+        del password
+        object.__setattr__(self, "username", username)
+        _hold(self, "password", held)
+        is_maker = callable(username) and not isinstance(username, type)
+        if not is_maker and (not isinstance(username, str) or not username):
+            raise UsageError("username takes a text such as administrator@vsphere.local, or a callable")
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
-        return {"username": self.username, "password": await ask(self.password)}
+        username = self.username
+        if not isinstance(username, str):
+            username = (await ask(username)).reveal()
+        return {"username": username, "password": await ask(self.password)}
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class ApiKeyAuth:
     """Log in with an API key, or a callable that returns it.
 
@@ -80,14 +106,19 @@ class ApiKeyAuth:
         ApiKeyAuth(key=Secret('***'))
     """
 
-    key: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    key: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, key: SecretInput) -> None:
+        held = _wrapped(key)
+        del key
+        _hold(self, "key", held)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
         return {"apiKey": await ask(self.key)}
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class IdTokenAuth:
     """Log in with an identity provider's id token, or a callable that returns a fresh one.
 
@@ -96,14 +127,19 @@ class IdTokenAuth:
         True
     """
 
-    token: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    token: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, token: SecretInput) -> None:
+        held = _wrapped(token)
+        del token
+        _hold(self, "token", held)
 
     async def login_spec(self) -> dict[str, str | Secret]:
         """The body of ``POST /v1/tokens``, its secrets still wrapped."""
         return {"idToken": await ask(self.token)}
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class BearerAuth:
     """Use an access token that somebody else got: no login, no refresh, no revocation.
 
@@ -114,7 +150,12 @@ class BearerAuth:
         BearerAuth(token=Secret('***'))
     """
 
-    token: SecretSource = attrs.field(converter=_secret, repr=_shown)
+    token: SecretSource = attrs.field(repr=_shown)
+
+    def __init__(self, token: SecretInput) -> None:
+        held = _wrapped(token)
+        del token
+        _hold(self, "token", held)
 
 
 Auth = PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
+from vcf_tasks_async.secret import MASK, Secret
+
 
 class _Absent(tuple[Any, ...]):
     """The empty tuple that stands for a list the server did not send, so that it is not written back."""
@@ -63,19 +65,14 @@ class Model:
     def to_json(self) -> dict[str, Any]:
         """This object as the API writes it, with unknown fields, as dicts and lists ready for `json.dumps`.
 
+        A secret shows as ``***``.
+
         Example:
             >>> from vcf_tasks_async import Resource
             >>> Resource(resource_id="cd47", type="HOST").to_json()
             {'resourceId': 'cd47', 'type': 'HOST'}
         """
-        document: dict[str, Any] = {}
-        for name, key in json_names(type(self)).items():
-            value = getattr(self, name)
-            if value is None or value is ABSENT:
-                continue
-            document[key] = _plain(value)
-        document.update(_plain(self.extra))  # type: ignore[attr-defined]  # every subclass has one
-        return document
+        return _document(self, _mask)
 
 
 class Folded(Protocol):
@@ -124,15 +121,57 @@ def fold(model: Foldable, folded: Folded) -> None:
     object.__setattr__(model, "_folded", folded)
 
 
-def _plain(value: Any) -> Any:
+class Guarded(Model):
+    """A part of the tree in which secrets may stand, also under names that nobody has heard of."""
+
+    __slots__ = ()
+
+
+def wire_document(model: Model) -> dict[str, Any]:
+    """*model* as `Model.to_json` has it, its secrets in the clear: for the wire and for nothing else.
+
+    Raises:
+        ValueError: a secret in it lost its text on its way through a pickle.
+    """
+    return _document(model, Secret.reveal)
+
+
+def _mask(secret: Secret) -> str:
+    return MASK
+
+
+def _document(model: Model, show: Callable[[Secret], str]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, key in json_names(type(model)).items():
+        value = getattr(model, name)
+        if value is None or value is ABSENT:
+            continue
+        document[key] = _plain(value, show)
+    document.update(_plain(model.extra, show))  # type: ignore[attr-defined]  # every subclass has one
+    return document
+
+
+def _plain(value: Any, show: Callable[[Secret], str]) -> Any:
     if isinstance(value, Model):
-        return value.to_json()
+        return _document(value, show)
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [_plain(item, show) for item in value]
     if isinstance(value, Mapping):
         # A copy: what a caller does to the document is no affair of the frozen model.
-        return {key: _plain(item) for key, item in value.items()}
-    return value
+        return {key: _plain(item, show) for key, item in value.items()}
+    return show(value) if isinstance(value, Secret) else value
+
+
+def secrets_in(value: Any) -> list[Secret]:
+    """All secrets in a model and below."""
+    found: list[Secret] = []
+
+    def note(secret: Secret) -> str:
+        found.append(secret)
+        return MASK
+
+    _plain(value, note)
+    return found
 
 
 def twin(cls: type[Model]) -> Callable[[], Any]:

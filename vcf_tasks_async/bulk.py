@@ -23,9 +23,9 @@ from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.insist import through, to_its_end
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.models import Task
 from vcf_tasks_async.outbox import Outbox
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.targets import Source, Targets
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
@@ -205,7 +205,7 @@ class BulkRun(AsyncIterator[Outcome]):
 
     async def _account_for_the_rest(self) -> None:
         for target in self._source.rest():
-            task_id = target.id if isinstance(target, Task) else target
+            task_id = target if isinstance(target, str) else target.id
             if self._seen.add(task_id):
                 self._tell(self._dispatch.not_come_to(task_id), judged=False)
             else:
@@ -229,8 +229,8 @@ class BulkRun(AsyncIterator[Outcome]):
             target = await self._source.take()
             if target is None:
                 return
-            task = target if isinstance(target, Task) else None
-            task_id = target.id if isinstance(target, Task) else target
+            task = None if isinstance(target, str) else target
+            task_id = target if isinstance(target, str) else target.id
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
                 await self._breathe()
@@ -252,7 +252,7 @@ class BulkRun(AsyncIterator[Outcome]):
         finally:
             self._lost.release()
 
-    def _decide(self, outcome: Outcome, task: Task | None) -> None:
+    def _decide(self, outcome: Outcome, task: AnyTask | None) -> None:
         """An outcome is known: tell it, or follow the task to its end first."""
         follow = self._options.follow
         self._note(outcome)
@@ -263,7 +263,7 @@ class BulkRun(AsyncIterator[Outcome]):
         else:
             self._group.start_soon(self._follow, outcome, task, follow)
 
-    async def _follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> None:
+    async def _follow(self, outcome: Outcome, task: AnyTask | None, follow: Follow) -> None:
         with anyio.CancelScope() as scope:
             self._follows.add(scope)
             if self._stopping.is_set():

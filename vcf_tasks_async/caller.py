@@ -15,8 +15,17 @@ import anyio
 
 from vcf_tasks_async.answers import Answer, Trouble, error_for, undecodable
 from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.codec import decode_error
 from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
-from vcf_tasks_async.policy import Failure, Policy, RepeatBudget, delay_before, may_repeat
+from vcf_tasks_async.policy import (
+    Failure,
+    Fate,
+    Policy,
+    RepeatBudget,
+    delay_before,
+    may_repeat,
+    polite_pause,
+)
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
 from vcf_tasks_async.transport import Transport
@@ -25,6 +34,10 @@ _log = logging.getLogger("vcf_tasks_async")
 T = TypeVar("T")
 
 _FOR_TOKEN: Final = "the login"  # noqa: S105 - what was waited for
+_FOR_ANSWER: Final = "an answer"
+# Timers may fire this much early.
+_TICK: Final = 0.001
+_FOR_ROOM: Final = "room among the credential operations"
 _FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that is too short"
 # A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
 _RENEWALS: Final = 2
@@ -78,11 +91,12 @@ class Caller:
             ApiError: the server said no; its subclass says how.
             NotSentError: it never got there.
             OutcomeUnknownError: a write was sent and its answer lost.
-            DeadlineError: time ran out (for a write: before it was sent).
+            DeadlineError: time ran out (for a write: before it was sent; a read may have been tried
+                several times by then).
             TransportError: no usable answer to a read.
             DecodeError: an answer to a read that can't be read.
         """
-        ends = asyncio.get_running_loop().time() + self._policy.deadline
+        ends = asyncio.get_running_loop().time() + (call.deadline or self._policy.deadline)
         self._budget.give()
         attempts = renewals = 0
         while True:
@@ -99,19 +113,28 @@ class Caller:
             if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
-                result = await _result(call, outcome)
+                result = await _result(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
                 outcome = result
             rejected = outcome.failure.status
-            if token is not None and tokens is not None and rejected in (401, 403) and renewals < _RENEWALS:
+            crowded = rejected == 403 and await self._is_crowded(call, outcome, attempts, ends)
+            if (
+                rejected in (401, 403)
+                and not crowded
+                and token is not None
+                and tokens is not None
+                and renewals < _RENEWALS
+            ):
                 renewals += 1
                 call.gate.came_back()
                 renewal = tokens.renew(token, certain=rejected == 401)
                 if await self._until(ends, renewal, call, attempts, _FOR_TOKEN):
                     continue
-            pause = self._pause(call, outcome.failure, attempts + 1, ends)
+            pause = self._pause(call, outcome.failure, attempts + 1, ends, crowded=crowded)
             if pause is None or self._closing.is_set():
+                if self._was_cut_short(call, outcome.failure, ends):
+                    raise self._deadline(call, attempts, _FOR_ANSWER)
                 raise error_for(outcome, what=call.what, safe=call.safe, **self._where(call, attempts))
             _log.debug(
                 "%s %s at %s: %s; again in %.2f s",
@@ -156,19 +179,27 @@ class Caller:
         raise self._deadline(call, attempts, what)
 
     def _deadline(self, call: Call[Any], attempts: int, what: str) -> DeadlineError:
+        tries = f" ({attempts} attempts)" if attempts > 1 else ""
+        seconds = call.deadline or self._policy.deadline
         return DeadlineError(
-            f"{call.what} at {self._manager}: {self._policy.deadline:g} s passed while it waited for {what}",
+            f"{call.what} at {self._manager}: {seconds:g} s passed while it waited for {what}{tries}",
             **self._where(call, attempts),
         )
+
+    def _was_cut_short(self, call: Call[Any], failure: Failure, ends: float) -> bool:
+        """Whether it was the deadline that ended a read, for whom nothing else is to be told."""
+        over = asyncio.get_running_loop().time() >= ends - _TICK
+        return call.safe and failure.fate is Fate.LOST and over and not self._closing.is_set()
 
     def _least(self, call: Call[Any]) -> float:
         """Seconds that must be left for *call* to go out.
 
         A write that leaves in the last moment could only end as an answer that is lost.
         """
-        return (
-            0.0 if call.safe else min(_LEAST, self._policy.attempt_timeout / 10, self._policy.deadline / 10)
-        )
+        if call.safe:
+            return 0.0
+        seconds = call.deadline or self._policy.deadline
+        return min(_LEAST, self._policy.attempt_timeout / 10, seconds / 10)
 
     def _check(self, call: Call[Any], tokens: TokenSource | None, ends: float, attempts: int) -> None:
         """Whether *call* may go out at all."""
@@ -184,12 +215,29 @@ class Caller:
                 f"{call.what} at {self._manager}: not sent, the run was ended", **self._where(call, attempts)
             )
 
-    def _pause(self, call: Call[Any], failure: Failure, attempt: int, ends: float) -> float | None:
+    async def _is_crowded(self, call: Call[Any], outcome: Trouble, attempts: int, ends: float) -> bool:
+        """Whether a 403 says no more than "not now"."""
+        if call.waits_out is None:
+            return False
+        # Whatever it turns out to mean, it was refused: not on its way while that is found out.
+        call.gate.came_back()
+        detail = None if outcome.answer is None else decode_error(outcome.answer.body)
+        return await self._until(ends, call.waits_out(detail), call, attempts, _FOR_ROOM)
+
+    def _pause(
+        self, call: Call[Any], failure: Failure, attempt: int, ends: float, *, crowded: bool
+    ) -> float | None:
         """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
+        left = ends - self._least(call) - asyncio.get_running_loop().time()
+        if crowded:
+            # Takes nothing from the budget, which is for trouble.
+            politely = polite_pause(attempt, failure.retry_after, self._policy, rng=self._rng)
+            # With something to spare, so that the refusal is told and not that time ran out.
+            return politely if politely + self._least(call) < left else None
         if not call.repeat or not may_repeat(failure, safe=call.safe):
             return None
         pause = delay_before(attempt, failure, self._policy, rng=self._rng)
-        if pause is None or asyncio.get_running_loop().time() + pause + self._least(call) >= ends:
+        if pause is None or pause >= left:
             return None
         return pause if self._budget.take() else None
 
@@ -197,11 +245,13 @@ class Caller:
         return {"manager": self._manager, "method": call.method, "path": call.path, "attempts": attempts}
 
 
-async def _result(call: Call[T], answer: Answer) -> tuple[T] | Trouble:
+async def _result(call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
     try:
         return (await call.read(answer.body),)
     except DecodeError as error:
-        return undecodable(answer, error)
+        error.sample = call.redacted(error.sample.encode(), token).decode()
+        # Only its facts are of use: its frames hold the body, which may be large, or secret.
+        return undecodable(answer, error.with_traceback(None))
 
 
 def _took_the_token(outcome: Answer | Trouble) -> bool:

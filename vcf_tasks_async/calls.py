@@ -10,6 +10,7 @@ import attrs
 
 from vcf_tasks_async.gate import OPEN, Gate
 from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.steps import ErrorDetail
 
 T = TypeVar("T")
 
@@ -25,6 +26,8 @@ class Call(Generic[T]):
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
         secrets: what the answer must not tell, whoever repeats it there.
         gate: what it passes each time it is sent.
+        waits_out: asked about a 403: whether it only says "not now", and is to be waited out.
+        deadline: seconds for the whole call; None takes the policy's.
     """
 
     method: str
@@ -37,10 +40,12 @@ class Call(Generic[T]):
     repeat: bool = True
     secrets: tuple[Secret, ...] = ()
     gate: Gate = OPEN
+    waits_out: Callable[[ErrorDetail | None], Awaitable[bool]] | None = None
+    deadline: float | None = None
 
-    def redacted(self, body: bytes) -> bytes:
-        """*body* without the secrets of this call, plain or as JSON writes them."""
-        for secret in self.secrets:
+    def redacted(self, body: bytes, token: Secret | None = None) -> bytes:
+        """*body* without the secrets of this call and its *token*, plain or as JSON writes them."""
+        for secret in self.secrets if token is None else (*self.secrets, token):
             text = secret.reveal()
             for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}:
                 body = body.replace(shape.encode("utf-8", "surrogatepass"), b"***")

@@ -17,13 +17,14 @@ from vcf_tasks_async.brakes import Pace
 from vcf_tasks_async.errors import UsageError, VcfTasksError, WaitError
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.journal import Earlier, Journal
-from vcf_tasks_async.judgement import Action, Sighting, why_not
+from vcf_tasks_async.judgement import Action, Sighting, sighted, why_not
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.writes import Before, Lost
 
 # Follows an accepted task to its end: its id, and the task as it was before.
-Follow = Callable[[str, Task | None], Awaitable[Task]]
+Follow = Callable[[str, AnyTask | None], Awaitable[Task]]
 
 _NO_TURN: Final = "the run ended before its turn"
 _NOT_LOOKED_AT: Final = "an earlier run may have sent it, and the run ended before it was looked at"
@@ -46,7 +47,7 @@ class Sent:
     """A target that its worker is done with, and whose outcome is still to be found out."""
 
     task_id: str
-    task: Task | None
+    task: AnyTask | None
     lost: Lost | None = None
     earlier: Earlier | None = None
 
@@ -67,7 +68,8 @@ class _Passage:
 
     pace: Pace
     stopping: asyncio.Event
-    task: Task | None
+    action: Action
+    task: AnyTask | None
     started: float
     earlier: Earlier | None = None
     is_open: bool = False
@@ -79,7 +81,7 @@ class _Passage:
         """How the task looked before it was written to; what was compared with a look comes first."""
         if self.earlier is not None and self.earlier.before is not None:
             return self.earlier.before
-        return None if self.task is None else Sighting.of(self.task)
+        return sighted(self.action, self.task)
 
     def may_leave(self) -> bool:
         if self.stopping.is_set():
@@ -129,14 +131,14 @@ class Dispatch:
 
     # --- what a run asks for ------------------------------------------------------------------------------
 
-    async def begin(self, task_id: str, task: Task | None) -> Outcome | Sent:
+    async def begin(self, task_id: str, task: AnyTask | None) -> Outcome | Sent:
         """Send the write, if it is to be sent; what takes longer is left to `finish`."""
         earlier = self._earlier(task_id)
         if earlier is not None and earlier.is_settled:
             return self._echo(task_id, earlier)
         if (unsendable := self._unsendable(task_id, task, earlier)) is not None:
             return unsendable
-        passage = _Passage(self._pace, self._stopping, task, asyncio.get_running_loop().time())
+        passage = _Passage(self._pace, self._stopping, self._action, task, asyncio.get_running_loop().time())
         self._in_work[task_id] = passage
         if earlier is not None and earlier.is_open:
             # Whatever it shows now may be our doing: looked at before it is judged.
@@ -162,7 +164,7 @@ class Dispatch:
         outcome = await self._writes.settle(self._action, task_id, passage.before(), lost)
         return self._known(task_id, outcome)
 
-    async def follow(self, outcome: Outcome, task: Task | None, follow: Follow) -> Outcome:
+    async def follow(self, outcome: Outcome, task: AnyTask | None, follow: Follow) -> Outcome:
         """*outcome* with the task as it ended, once it has."""
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -212,7 +214,7 @@ class Dispatch:
         reason = f"in an earlier run, by the journal{f': {earlier.reason}' if earlier.reason else ''}"
         return self._outcome(task_id, earlier.result, reason)
 
-    def _unsendable(self, task_id: str, task: Task | None, earlier: Earlier | None) -> Outcome | None:
+    def _unsendable(self, task_id: str, task: AnyTask | None, earlier: Earlier | None) -> Outcome | None:
         """The outcome of a target that is not worth a request."""
         try:
             checked_id(task_id)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vcf_tasks_async.models import ErrorDetail, Task
+    from vcf_tasks_async.models import Task
+    from vcf_tasks_async.steps import ErrorDetail
 
 
 class VcfTasksError(Exception):
@@ -152,6 +153,18 @@ class RateLimited(ApiError):
 
 class ServerError(ApiError):
     """5xx, or a front end that answers for a service that is not ready."""
+
+
+class UnsupportedError(ApiError):
+    """This release (or product) does not have what was asked for.
+
+    Attributes:
+        needs: what has it: a release, such as ``9.1``, or ``SDDC Manager`` where a VCF Installer answered.
+    """
+
+    def __init__(self, message: str, *, needs: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.needs = needs
 
 
 class DecodeError(VcfTasksError):

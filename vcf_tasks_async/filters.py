@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from vcf_tasks_async.base import ABSENT
+from vcf_tasks_async.credential_models import CredentialsTask
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.models import Resource, Task
 from vcf_tasks_async.status import Status
@@ -122,7 +123,7 @@ class TaskFilter:
         )
         return tuple((key, value) for key, value in pairs if value is not None)
 
-    def matches(self, task: Task) -> bool:
+    def matches(self, task: Task | CredentialsTask) -> bool:
         """Whether *task* is meant. A condition on what the task does not tell is left to the server."""
         if self.status is not None and task.status not in self.status:
             return False
@@ -140,10 +141,10 @@ class TaskFilter:
             return False
         return self._resources_match(task) and self._completion_matches(task)
 
-    def _resources_match(self, task: Task) -> bool:
+    def _resources_match(self, task: Task | CredentialsTask) -> bool:
         if self.resource_id is None and self.resource_type is None:
             return True
-        if task.resources is ABSENT:
+        if isinstance(task, CredentialsTask) or task.resources is ABSENT:
             return True
         mine: list[Resource] = [*task.resources]
         for _, node in task.walk():
@@ -158,7 +159,7 @@ class TaskFilter:
             )
         )
 
-    def _completion_matches(self, task: Task) -> bool:
+    def _completion_matches(self, task: Task | CredentialsTask) -> bool:
         if self.completed_after is None:
             return True
         if not task.is_ended:

@@ -7,82 +7,13 @@ that look like times, statuses in whatever spelling, fields nobody has heard of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from vcf_tasks_async.base import ABSENT, Foldable, Model, extra_field
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.status import Status
-
-
-def parse_timestamp(text: str | None) -> datetime | None:
-    """The moment that *text* names, aware and in UTC; None when it names none.
-
-    Example:
-        >>> parse_timestamp("2019-06-20T12:03:18.890Z").isoformat()
-        '2019-06-20T12:03:18.890000+00:00'
-        >>> parse_timestamp("yesterday") is None
-        True
-    """
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        # Without a zone it is read as UTC: SDDC Manager runs on UTC and says so everywhere else.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-class _Step(Model):
-    """What tasks, subtasks and stages share: a status and two timestamps."""
-
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        raw_status: str | None
-        creation_timestamp: str | None
-        completion_timestamp: str | None
-
-    @property
-    def status(self) -> Status:
-        """The status, normalised; what came is `raw_status`."""
-        return Status.parse(self.raw_status)
-
-    @property
-    def is_ended(self) -> bool:
-        """True when nothing more happens by itself, by the status alone (timestamps say nothing)."""
-        return self.status.is_ended
-
-    @property
-    def succeeded(self) -> bool:
-        return self.status.succeeded
-
-    @property
-    def failed(self) -> bool:
-        return self.status.failed
-
-    @property
-    def created_at(self) -> datetime | None:
-        """`creation_timestamp` as an aware datetime; None when missing or unreadable."""
-        return parse_timestamp(self.creation_timestamp)
-
-    @property
-    def completed_at(self) -> datetime | None:
-        """`completion_timestamp` as an aware datetime; None when missing or unreadable."""
-        return parse_timestamp(self.completion_timestamp)
-
-    @property
-    def duration(self) -> timedelta | None:
-        """From creation to completion, once ended; None while it runs or where a timestamp is no help."""
-        if not self.is_ended:
-            return None
-        created, completed = self.created_at, self.completed_at
-        if created is None or completed is None or completed < created:
-            return None
-        return completed - created
+from vcf_tasks_async.steps import AnyTask, ErrorDetail, Step
 
 
 @attrs.frozen
@@ -95,64 +26,6 @@ class MessagePack(Model):
     message: str | None = None
     bundle: str | None = None
     extra: Mapping[str, Any] = extra_field()
-
-
-@attrs.frozen
-class ErrorCause(Model):
-    """An exception underneath an error."""
-
-    type: str | None = None
-    message: str | None = None
-    extra: Mapping[str, Any] = extra_field()
-
-
-@attrs.frozen
-class ValidationNotification(Model):
-    """A notification beside an error (9.1)."""
-
-    severity: str | None = None
-    message: str | None = None
-    impact_message: str | None = None
-    remediations: tuple[Mapping[str, Any], ...] = attrs.field(default=ABSENT, hash=False)
-    extra: Mapping[str, Any] = extra_field()
-
-
-@attrs.frozen
-class ErrorDetail(Model):
-    """An error as the API tells it, in a task or as the body of a refusal. Nothing in it is certain."""
-
-    error_code: str | None = None
-    error_type: str | None = None
-    arguments: tuple[str | None, ...] = ABSENT
-    context: Mapping[str, str | None] | None = attrs.field(default=None, hash=False)
-    message: str | None = None
-    remediation_message: str | None = None
-    causes: tuple[ErrorCause, ...] = ABSENT
-    nested_errors: tuple[ErrorDetail, ...] = ABSENT
-    reference_token: str | None = None
-    label: str | None = None
-    remediation_url: str | None = None
-    notifications: tuple[ValidationNotification, ...] = ABSENT
-    extra: Mapping[str, Any] = extra_field()
-
-    def innermost(self) -> tuple[ErrorDetail, str | None]:
-        """The deepest nested error that says something, and the remedy closest to it."""
-        error, remedy = self, _words(self.remediation_message)
-        while inner := next((nested for nested in error.nested_errors if nested.says_something), None):
-            error = inner
-            remedy = _words(inner.remediation_message) or remedy
-        return error, remedy
-
-    @property
-    def says_something(self) -> bool:
-        """Whether there are words in it, or in an error nested in it."""
-        return self.text is not None or any(nested.says_something for nested in self.nested_errors)
-
-    @property
-    def text(self) -> str | None:
-        """The best words there are in this very error: message, cause, label or code."""
-        causes = (cause.message for cause in self.causes)
-        return next(filter(None, map(_words, (self.message, *causes, self.label, self.error_code))), None)
 
 
 @attrs.frozen
@@ -177,7 +50,7 @@ class DocumentationLink(Model):
 
 
 @attrs.frozen
-class Stage(_Step):
+class Stage(Step):
     """A step within a subtask."""
 
     name: str | None = None
@@ -191,7 +64,7 @@ class Stage(_Step):
 
 
 @attrs.frozen
-class SubTask(_Step):
+class SubTask(Step):
     """A step of a task. It has no id: its place in the tree and its name tell it apart."""
 
     name: str | None = None
@@ -207,9 +80,13 @@ class SubTask(_Step):
     documentation_link: DocumentationLink | None = None
     extra: Mapping[str, Any] = extra_field()
 
+    def branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+        """Its stages, then its subtasks."""
+        return ("stages", self.stages), ("subTasks", self.sub_tasks)
+
 
 @attrs.frozen
-class Task(_Step, Foldable):
+class Task(AnyTask, Foldable):
     """A task of SDDC Manager, with all its subtasks.
 
     Lists are tuples and never None. Texts are what came, None where nothing came. Only `id` is sure. What
@@ -243,76 +120,9 @@ class Task(_Step, Foldable):
     is_retryable: bool | None = None
     extra: Mapping[str, Any] = extra_field()
 
-    @property
-    def progress(self) -> float:
-        """How far it is, 0 to 1: the share of its subtasks that ended; 1 once it succeeded."""
-        if self.succeeded:
-            return 1.0
-        if not self.sub_tasks:
-            return 0.0
-        done = sum(1 for sub in self.sub_tasks if sub.is_ended and not sub.failed)
-        return done / len(self.sub_tasks)
+    if TYPE_CHECKING:
 
-    def walk(self) -> Iterator[tuple[str, SubTask | Stage]]:
-        """All subtasks and stages, depth first in server order, each with its path.
-
-        The path is the place in the document, such as ``subTasks[2].stages[0]``: names repeat, places
-        don't.
-
-        Example:
-            >>> task = Task(id="a758", sub_tasks=(SubTask(name="Validate", stages=(Stage(name="DNS"),)),))
-            >>> [(path, node.name) for path, node in task.walk()]
-            [('subTasks[0]', 'Validate'), ('subTasks[0].stages[0]', 'DNS')]
-        """
-        pending: list[tuple[str, SubTask | Stage]] = _children("", self)
-        while pending:
-            path, node = pending.pop()
-            yield path, node
-            if isinstance(node, SubTask):
-                pending += _children(path + ".", node)
-
-    @property
-    def cause(self) -> str | None:
-        """Why it failed, in one line: the first failed subtask's innermost error, and its remedy.
-
-        None unless the task failed. It is the server's own text: `inert` makes it fit for a terminal.
-        """
-        if not self.failed:
-            return None
-        silent: SubTask | Stage | None = None
-        for _, node in self.walk():
-            if node.failed:
-                if line := _one_line(node.errors):
-                    return line
-                # Parents fail with their children and often say nothing themselves: the last is the deepest.
-                silent = node
-        if line := _one_line(self.errors):
-            return line
-        return f"{silent.name or 'a subtask'} failed and gave no reason" if silent else None
-
-
-def _children(prefix: str, parent: Task | SubTask) -> list[tuple[str, SubTask | Stage]]:
-    """Stages, then subtasks, of one node; last first, since the walk takes from the end."""
-    children: list[tuple[str, SubTask | Stage]] = []
-    if isinstance(parent, SubTask):
-        children += [(f"{prefix}stages[{i}]", stage) for i, stage in enumerate(parent.stages)]
-    children += [(f"{prefix}subTasks[{i}]", sub) for i, sub in enumerate(parent.sub_tasks)]
-    children.reverse()
-    return children
-
-
-def _one_line(errors: tuple[ErrorDetail, ...]) -> str | None:
-    """The first error that says something, as one line; a remedy alone is better than nothing."""
-    error = next((error for error in errors if error.says_something), None)
-    if error is None:
-        return next(filter(None, (_words(error.remediation_message) for error in errors)), None)
-    inner, remedy = error.innermost()
-    return f"{inner.text or error.text}{f' — {remedy}' if remedy else ''}"
-
-
-def _words(text: str | None) -> str | None:
-    """*text* on one line, or None where there is none to speak of."""
-    return " ".join(text.split()) or None if text else None
+        def walk(self) -> Iterator[tuple[str, SubTask | Stage]]: ...
 
 
 @attrs.frozen
@@ -347,3 +157,37 @@ class TaskPage(Model):
     def received(self) -> int:
         """How many elements came, readable or not."""
         return len(self.elements) + sum(1 for e in self.malformed if e.json_path.startswith("$.elements["))
+
+
+@attrs.frozen
+class TaskSettings(Model):
+    """How long tasks are kept (9.1).
+
+    Attributes:
+        retention_days: days after which SDDC Manager cleans tasks up, 1 to 730.
+    """
+
+    retention_days: int | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@attrs.frozen
+class HistoryFailure(Model):
+    """A task whose history was not deleted (9.1), and why.
+
+    Source: ``TaskHistoryDeletionError``, VMware Cloud Foundation API 9.1.
+    """
+
+    task_id: str | None = None
+    error_code: str | None = None
+    message: str | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@attrs.frozen
+class HistoryAnswer(Model):
+    """The answer to one ``DELETE /v1/tasks/history`` (9.1)."""
+
+    successful: tuple[str | None, ...] = ABSENT
+    failed: tuple[HistoryFailure, ...] = ABSENT
+    extra: Mapping[str, Any] = extra_field()

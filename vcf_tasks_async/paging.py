@@ -19,7 +19,8 @@ from typing import Any, Final, Protocol
 
 from vcf_tasks_async.grid import Grid, PageRequest, Read
 from vcf_tasks_async.idset import IdSet
-from vcf_tasks_async.models import Task, TaskPage, parse_timestamp
+from vcf_tasks_async.models import Task, TaskPage
+from vcf_tasks_async.steps import parse_timestamp
 
 # Up to this many pages, overlaps cost no more than looking at the first and the last again.
 _FEW: Final = 3

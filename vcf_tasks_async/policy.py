@@ -62,6 +62,7 @@ class Fate(enum.Enum):
     NOT_SENT = "not sent"
     TLS = "TLS"
     LOST = "lost"
+    TLS_BROKEN = "sent, then TLS broke"
     ANSWERED = "answered"
 
 
@@ -85,8 +86,11 @@ class Failure:
 
 
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-# What a proxy answers when it lost the server in mid-request: a write may have been applied.
-_AMBIGUOUS: Final = frozenset({408, 502, 503, 504})
+# What a proxy answers when it lost the server in mid-request: a write may have been applied. 499 is nginx's,
+# 520 to 530 Cloudflare's, 598 and 599 those of others.
+_AMBIGUOUS: Final = frozenset({408, 499, 502, 503, 504, *range(520, 528), 530, 598, 599})
+# From here on a status has no meaning at all.
+_MEANINGLESS: Final = 600
 
 
 def may_repeat(failure: Failure, *, safe: bool) -> bool:
@@ -95,7 +99,7 @@ def may_repeat(failure: Failure, *, safe: bool) -> bool:
     Args:
         safe: doing it twice does no harm: GET, and the token calls.
     """
-    if failure.fate is Fate.TLS or (not safe and is_ambiguous(failure)):
+    if failure.fate in (Fate.TLS, Fate.TLS_BROKEN) or (not safe and is_ambiguous(failure)):
         return False
     if failure.fate is Fate.NOT_SENT:
         return True
@@ -114,13 +118,13 @@ def is_ambiguous(failure: Failure) -> bool:
     500 is a plain refusal of SDDC Manager; 502, 504 and a bare 503 come from what stands in front.
     """
     if failure.fate is not Fate.ANSWERED:
-        return failure.fate is Fate.LOST
+        return failure.fate in (Fate.LOST, Fate.TLS_BROKEN)
     if failure.undecodable:
         # 200 with a page of HTML: something in between said so, not SDDC Manager.
         return True
     if failure.status == 503 and failure.retry_after is not None:
         return False
-    return failure.not_ready or failure.status in _AMBIGUOUS
+    return failure.not_ready or failure.status in _AMBIGUOUS or failure.status >= _MEANINGLESS
 
 
 def delay_before(attempt: int, failure: Failure, policy: Policy, *, rng: Random) -> float | None:
@@ -146,6 +150,15 @@ def is_broken(error: VcfTasksError) -> bool:
         (True, False)
     """
     return isinstance(error, DecodeError) or (isinstance(error, ServerError) and error.status == 500)
+
+
+def polite_pause(attempt: int, retry_after: float | None, policy: Policy, *, rng: Random) -> float:
+    """Seconds to wait before asking again (*attempt* is 2 the first time) for what others have all of now.
+
+    Never short, unlike `delay_before`: nothing is lost that a quick second try could get back.
+    """
+    bound = min(policy.cap, policy.base * 2 ** min(attempt - 1, 30))
+    return max(retry_after or 0.0, rng.uniform(bound / 2, bound))
 
 
 class RepeatBudget:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, Final
+
+# What stands where a secret would be shown.
+MASK: Final = "***"
 
 
 class Secret:
@@ -41,5 +44,37 @@ class Secret:
     def __deepcopy__(self, memo: object) -> Secret:
         return self
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError("a secret does not pickle: give a callable, which is asked where it is needed")
+
+
+class AnsweredSecret(Secret):
+    """A secret that SDDC Manager told. It pickles, so that what holds it can travel, but without its text.
+
+    Example:
+        >>> import pickle
+        >>> pickle.loads(pickle.dumps(AnsweredSecret("VMw@re1!")))
+        Secret('***')
+    """
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """The text itself, for the wire and for nothing else.
+
+        Raises:
+            ValueError: it came out of a pickle, and its text stayed behind.
+        """
+        text: str | None = self._text
+        if text is None:
+            raise ValueError("a secret did not travel with its pickle: ask SDDC Manager for it again")
+        return text
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return _without_text, ()
+
+
+def _without_text() -> AnsweredSecret:
+    secret = AnsweredSecret("")
+    secret._text = None  # type: ignore[assignment]  # noqa: SLF001 - its own
+    return secret

@@ -7,25 +7,27 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vcf_tasks_async.acts import Acts
-from vcf_tasks_async.address import Tls, check_proxy, checked_id, parse_address
+from vcf_tasks_async.address import Tls, checked_id, parse_address, parse_proxy
 from vcf_tasks_async.api import checked_count, checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
-from vcf_tasks_async.codec import compact
 from vcf_tasks_async.collection import TaskCollection
+from vcf_tasks_async.credentials import Credentials
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.folding import compact
 from vcf_tasks_async.follows import Follows
 from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.transport import check_lent
+from vcf_tasks_async.upkeep import Upkeep
 from vcf_tasks_async.wiring import Plan, Wiring
 
 if TYPE_CHECKING:
     import aiohttp
 
 
-class TaskSession(Acts, Follows):
+class TaskSession(Acts, Follows, Upkeep):
     """A session with one SDDC Manager (or VCF Installer): list, get, retry and cancel its tasks.
 
     An async context manager. Logs in with the first call and keeps the token fresh; any number of asyncio
@@ -67,7 +69,11 @@ class TaskSession(Acts, Follows):
         allow_http: bool = False,
         proxy: str | None = None,
     ) -> None:
-        address = parse_address(url, allow_http=allow_http)
+        try:
+            address, hidden_proxy = parse_address(url, allow_http=allow_http), parse_proxy(proxy)
+        finally:
+            # Credentials in them stand in no traceback's locals.
+            del url, proxy
         if not isinstance(auth, PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth):
             raise UsageError("auth takes PasswordAuth, ApiKeyAuth, IdTokenAuth or BearerAuth")
         if tls is not None and not isinstance(tls, Tls):
@@ -75,8 +81,8 @@ class TaskSession(Acts, Follows):
         if not isinstance(policy, Policy):
             raise UsageError("policy takes a Policy, such as Policy(deadline=60)")
         check_lent(http)
-        check_proxy(proxy)
-        self._plan = Plan(address, auth, http, tls, checked_count("concurrency", concurrency), policy, proxy)
+        at_once = checked_count("concurrency", concurrency)
+        self._plan = Plan(address, auth, http, tls, at_once, policy, hidden_proxy)
         self._opening = False
 
     # Also there when __init__ refused its arguments, and something shows the object all the same.
@@ -130,6 +136,16 @@ class TaskSession(Acts, Follows):
         if here is not wiring.loop:
             raise UsageError("this session was opened on another event loop: make one session for each loop")
         return wiring
+
+    @property
+    def credentials(self) -> Credentials:
+        """The credential (password) tasks: list, get, retry and cancel them.
+
+        Example:
+            >>> async for task in session.credentials.stream(TaskFilter(status=Status.FAILED)):
+            ...     print(task.type, task.cause)
+        """
+        return Credentials(self._opened)
 
     # --- reading ------------------------------------------------------------------------------------
 

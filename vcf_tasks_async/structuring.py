@@ -8,6 +8,7 @@ quarters of the time a listing costs is spent here. When one fails, `explain` fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -15,12 +16,17 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from vcf_tasks_async.base import ABSENT, NO_EXTRA, Model, json_names, twin
-from vcf_tasks_async.models import ErrorDetail, PageMetadata, Task
+from vcf_tasks_async.base import ABSENT, NO_EXTRA, Guarded, Model, json_names, twin
+from vcf_tasks_async.models import PageMetadata, Task
+from vcf_tasks_async.secret import MASK, AnsweredSecret, Secret
+from vcf_tasks_async.steps import ErrorDetail
 
 # How deep a tree may nest in itself. Real ones reach 3; far beyond this, comparing and pickling would
 # meet Python's recursion limit long after the page was read.
 DEPTH: Final = 64
+
+# Fields that nobody models and that look like a secret are taken for one.
+_SECRETIVE: Final = re.compile(r"pass(word|phrase|wd)|secret|token|(private|api).?key", re.IGNORECASE)
 
 LEAVES: Final[dict[Any, str]] = {str: "text", bool: "a boolean", int: "a whole number"}
 
@@ -43,6 +49,7 @@ def make_converter() -> cattrs.Converter:
     for kind in LEAVES:
         # On the class: cattrs asks its own hooks for str and int before any predicate.
         converter.register_structure_hook(kind, _leaf(kind))
+    converter.register_structure_hook(Secret, _secret)
     converter.register_structure_hook_func(lambda t: t is Any, _anything)
     converter.register_structure_hook_factory(is_tuple, _tuple)
     converter.register_structure_hook_factory(is_mapping, _mapping)
@@ -56,6 +63,12 @@ def _anything(value: Any, _: Any) -> Any:
     if is_too_deep(value):
         raise Odd
     return value
+
+
+def _secret(value: Any, _: Any) -> Secret:
+    if type(value) is str:
+        return AnsweredSecret(value)
+    raise Odd
 
 
 def is_model(t: Any) -> bool:
@@ -142,7 +155,8 @@ def _generate(cls: type[Model], converter: cattrs.BaseConverter) -> Hook:
     me = f"structure_{cls.__name__}"
     fields = fields_of(cls)
     scope: dict[str, Any] = {
-        "cls": cls, "Odd": Odd, "ABSENT": ABSENT, "NO_EXTRA": NO_EXTRA, "rest": _rest,
+        "cls": cls, "Odd": Odd, "ABSENT": ABSENT, "NO_EXTRA": NO_EXTRA,
+        "rest": _guarded_rest if issubclass(cls, Guarded) else _rest,
         "twin": twin(cls), "known": frozenset(key for _, key, _ in fields),
     }  # fmt: skip
     code = [f"def {me}(o, _=None, depth=0):", " if type(o) is not dict: raise Odd"]
@@ -189,6 +203,22 @@ def _rest(document: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return rest
 
 
+def _guarded_rest(document: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    hidden: dict[str, Any] = _hidden(_rest(document, known), secret=False)
+    return hidden
+
+
+def _hidden(value: Any, *, secret: bool) -> Any:
+    """*value* with all texts wrapped that stand under a name that looks like a secret's."""
+    if isinstance(value, dict):
+        return {
+            key: _hidden(item, secret=secret or bool(_SECRETIVE.search(key))) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_hidden(item, secret=secret) for item in value]
+    return AnsweredSecret(value) if secret and type(value) is str else value
+
+
 def is_too_deep(value: Any) -> bool:
     """Whether a part of JSON that nobody models nests deeper than anyone should have to copy."""
     level = [value]
@@ -225,6 +255,8 @@ def explain(value: Any, t: Any, path: str = "", depth: int = 0) -> tuple[str, st
             return _expected("an object", value, path)
         pairs = [(f"{path}.{key}", item) for key, item in value.items()]
         item_type = get_args(t)[1]
+    elif t is Secret and type(value) is not str:
+        return f"expected text, found {kind_of(value)}", path, MASK
     elif t is Any and is_too_deep(value):
         return f"nested deeper than {DEPTH} levels", path, value
     elif isinstance(t, type) and t in LEAVES and type(value) is not t:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Si
 import anyio
 
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.models import Task
+from vcf_tasks_async.steps import AnyTask
 
-Target = Task | str
+Target = AnyTask | str
 Targets = Iterable[Target] | AsyncIterable[Target]
 
 
@@ -22,7 +22,7 @@ class Source:
     """
 
     def __init__(self, targets: Targets) -> None:
-        if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable | AsyncIterable):
+        if isinstance(targets, str | bytes | AnyTask) or not isinstance(targets, Iterable | AsyncIterable):
             raise UsageError(
                 "targets are an iterable, sync or async, of tasks or task ids: [task_id] for one"
             )
@@ -52,7 +52,7 @@ class Source:
             self.exhausted = True
         except Exception as error:  # noqa: BLE001 - whatever a caller's iterable raises comes out of the run
             self._fail(error)
-        if target is None or isinstance(target, str | Task):
+        if target is None or isinstance(target, str | AnyTask):
             return target
         self._fail(UsageError(f"a target is a task or a task id, not {type(target).__name__}"))
         return None
@@ -82,7 +82,7 @@ class Source:
         """What was never given out, where that can be known: a list's rest, not a generator's."""
         if self._sync is not None and self._sized and not self.exhausted and self.error is None:
             for target in self._sync:
-                if isinstance(target, str | Task):
+                if isinstance(target, str | AnyTask):
                     yield target
             self.exhausted = True
 

@@ -8,37 +8,46 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import copy
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, ask
-from vcf_tasks_async.codec import encode, parse_json
+from vcf_tasks_async.calls import Call
+from vcf_tasks_async.codec import encode, is_json, parse_json
 from vcf_tasks_async.errors import ApiError, DecodeError, ServerError, Unauthorized, UsageError, VcfTasksError
 from vcf_tasks_async.secret import Secret
 
 _log = logging.getLogger("vcf_tasks_async")
+T = TypeVar("T")
+
+REFRESH_PATH: Final = "/v1/tokens/access-token/refresh"
+REVOKE_PATH: Final = "/v1/tokens/refresh-token"
 
 # Seconds for which a refused login stands, unless the secret changes meanwhile. Five wrong ones in three
 # minutes lock an account.
 HOLD_OFF: Final = 300.0
 # Seconds before its expiry from which a token counts as spent; a tenth of its life where that is less.
 _MARGIN: Final = 60.0
+# Seconds. A life that is shorter, as a token says or as our clock makes it, is not believed: tokens that are
+# spent as soon as they come would be asked for without end.
+_SHORTEST: Final = 1.0
+_SHORTEST_UNSURE: Final = 300.0
 _LONGEST_LIFE: Final = 10 * 365 * 86400.0
+_BEYOND: Final = 1e15
+# Statuses that put off rather than refuse.
+_LATER: Final = frozenset({408, 425, 429})
 
 
 class Exchange(Protocol):
-    """Sends one token call, without a token of its own, and returns the answer's body."""
+    """Sends one token call, without a token of its own, and returns what was read from the answer."""
 
-    async def __call__(
-        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
-    ) -> bytes: ...
+    async def __call__(self, call: Call[T], /) -> T: ...
 
 
 @attrs.frozen
@@ -133,11 +142,7 @@ class Tokens:
             return
         try:
             await self._exchange(
-                "DELETE",
-                "/v1/tokens/refresh-token",
-                encode(refresh.reveal()),
-                what="revocation of the token",
-                secrets=(refresh,),
+                _refresh_call("DELETE", REVOKE_PATH, "revocation of the token", _unread, refresh)
             )
         except VcfTasksError as error:
             _log.debug("the refresh token was not revoked: %s", error)
@@ -171,19 +176,19 @@ class Tokens:
 
     async def _refreshed(self, refresh: Secret) -> bool:
         try:
-            body = await self._exchange(
-                "PATCH",
-                "/v1/tokens/access-token/refresh",
-                encode(refresh.reveal()),
-                what="refresh of the token",
-                secrets=(refresh,),
+            token = await self._exchange(
+                _refresh_call("PATCH", REFRESH_PATH, "refresh of the token", _access_token, refresh)
             )
-        except ServerError:
-            raise
+        except DecodeError:
+            _log.info("the refresh brought no token, logging in again")
+            return False
         except ApiError as error:
+            # Some release says 500 where it means that the refresh token is spent: a login will tell.
+            if error.status != 500 and not _is_verdict(error):
+                raise
             _log.info("the refresh token has died (%s), logging in again", error.status)
             return False
-        self._keep(_bare_text(body), by_login=False)
+        self._keep(token, by_login=False)
         return True
 
     async def _login(self, auth: PasswordAuth | ApiKeyAuth | IdTokenAuth) -> None:
@@ -194,21 +199,17 @@ class Tokens:
             if refused_spec == spec and self._clock() - since < HOLD_OFF:
                 raise copy.copy(error)
         try:
-            secrets = tuple(value for value in spec.values() if isinstance(value, Secret))
-            body = await self._exchange(
-                "POST", "/v1/tokens", _spec_bytes(spec), what="login", secrets=secrets
-            )
-        except ServerError:
-            raise
+            access, refresh = await self._exchange(_login_call(spec))
         except ApiError as error:
+            if not _is_verdict(error):
+                raise
             # 400, 401, 403, whichever the release likes: the credentials are not taken.
             refusal = Unauthorized(
                 str(error), status=error.status, detail=error.detail, attempts=error.attempts,
                 manager=error.manager, method=error.method, path=error.path,
             )  # fmt: skip
         else:
-            access, self._refresh = _token_pair(body)
-            self._refused = None
+            self._refresh, self._refused = refresh, None
             self._keep(access, by_login=True)
             return
         self._refused = (spec, self._clock(), refusal)
@@ -222,54 +223,106 @@ class Tokens:
         self._proven = False
 
 
+def _is_verdict(error: ApiError) -> bool:
+    """Whether the server has judged what it was given, and won't judge otherwise when asked again."""
+    return 400 <= error.status < 500 and not isinstance(error, ServerError) and error.status not in _LATER
+
+
 def lifetime(token: str) -> float | None:
     """Seconds that a JWT lives, by its own word; None when it does not say or makes no sense.
 
-    Measured from its own ``iat``, so that a clock that differs from ours does no harm.
+    Measured from its own ``iat``, so that a clock that differs from ours does no harm. Without one there is
+    only our clock, and little time left may as well mean that the clocks differ: then a 401 will tell.
     """
     try:
         payload = token.split(".")[1]
         # A claim set is some hundred bytes: what is larger is not looked at.
         claims = json.loads(base64.urlsafe_b64decode(payload[:16384] + "=" * (-len(payload) % 4)))
-        expires, issued = claims["exp"], claims.get("iat")
-    except (IndexError, KeyError, TypeError, AttributeError, ValueError, binascii.Error, RecursionError):
+        expires, issued = _seconds(claims["exp"]), _seconds(claims.get("iat"))
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None
-    if type(expires) not in (int, float):
+    if expires is None:
         return None
-    life = expires - (issued if type(issued) in (int, float) else time.time())
-    return float(life) if 0 < life < _LONGEST_LIFE else None
+    life, least = (
+        (expires - time.time(), _SHORTEST_UNSURE) if issued is None else (expires - issued, _SHORTEST)
+    )
+    return life if least <= life < _LONGEST_LIFE else None
 
 
-def _spec_bytes(spec: dict[str, str | Secret]) -> bytes:
-    return encode({k: v.reveal() if isinstance(v, Secret) else v for k, v in spec.items()})
+def _seconds(value: object) -> float | None:
+    # A whole number may be beyond all floating-point numbers.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _BEYOND:
+        return None
+    return float(value)
 
 
-def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
-    document = _parsed(body)
-    access = document.get("accessToken") if type(document) is dict else None
-    if type(access) is not str or not _is_header_safe(access):
+# A call holds its body where no repr shows it; the frames that it passes through hold nothing else.
+
+
+def _login_call(spec: dict[str, str | Secret]) -> Call[tuple[Secret, Secret | None]]:
+    return Call(
+        "POST",
+        "/v1/tokens",
+        "login",
+        _token_pair,
+        body=encode({k: v.reveal() if isinstance(v, Secret) else v for k, v in spec.items()}),
+        safe=True,
+        secrets=tuple(value for value in spec.values() if isinstance(value, Secret)),
+    )
+
+
+def _refresh_call(
+    method: str, path: str, what: str, read: Callable[[bytes], Awaitable[T]], refresh: Secret
+) -> Call[T]:
+    return Call(method, path, what, read, body=encode(refresh.reveal()), safe=True, secrets=(refresh,))
+
+
+async def _unread(body: bytes) -> None:
+    """Its status told enough."""
+
+
+async def _token_pair(body: bytes) -> tuple[Secret, Secret | None]:
+    pair, spoken = _pair_in(body), is_json(body)
+    # What is raised shows the locals of its frames.
+    del body
+    if not spoken:
+        # A proxy's page with 200 is worth another try.
+        raise DecodeError("the answer is no JSON", not_json=True)
+    if pair is None:
         raise DecodeError(
             "the login was accepted, but its answer holds no access token", json_path="$.accessToken"
         )
+    return pair
+
+
+def _pair_in(body: bytes) -> tuple[Secret, Secret | None] | None:
+    try:
+        document = parse_json(body)
+    except DecodeError:
+        return None
+    access = document.get("accessToken") if type(document) is dict else None
+    if type(access) is not str or not _is_header_safe(access):
+        return None
     refresh = document.get("refreshToken")
     refresh_id = refresh.get("id") if type(refresh) is dict else None
     return Secret(access), Secret(refresh_id) if type(refresh_id) is str and refresh_id else None
 
 
-def _bare_text(body: bytes) -> Secret:
-    """The access token of a refresh: a JSON string, or the bare text that some releases send."""
-    text = _parsed(body) or body.decode("ascii", "replace").strip()
-    if type(text) is not str or not _is_header_safe(text):
+async def _access_token(body: bytes) -> Secret:
+    token = _token_in(body)
+    del body
+    if token is None:
         raise DecodeError("the refresh was accepted, but its answer holds no access token")
-    return Secret(text)
+    return token
 
 
-def _parsed(body: bytes) -> Any:
-    """The JSON in *body*, or None. The error would show a sample, and what is in there is secret."""
+def _token_in(body: bytes) -> Secret | None:
+    """The access token of a refresh: a JSON string, or the bare text that some releases send."""
     try:
-        return parse_json(body)
+        text = parse_json(body)
     except DecodeError:
-        return None
+        text = body.decode("ascii", "replace").strip()
+    return Secret(text) if type(text) is str and _is_header_safe(text) else None
 
 
 def _is_header_safe(token: str) -> bool:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 import anyio
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
@@ -106,13 +110,13 @@ class Transport:
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": _timeout(attempt_timeout),
+            # A lent session's own go on working; aiohttp has no public name for them.
+            "middlewares": (*getattr(http, "_middlewares", ()), _once),
         }
         if ssl is not None:
             self._options["ssl"] = ssl
         if proxy is not None:
             self._options["proxy"] = proxy
-        # A lent session's own middlewares go on working; aiohttp has no public name for them.
-        self._once = (*getattr(http, "_middlewares", ()), _once)
         self._clocks: set[asyncio.Timeout] = set()
         self._closing = False
 
@@ -150,23 +154,15 @@ class Transport:
                 asyncio.timeout_at(now + window) as clock,
                 self._request(call, token, window, clock) as response,
             ):
-                return await _read(response, call)
+                return await _read(response, call, token)
         except asyncio.CancelledError as error:
             cancelled = error.args
-        except aiohttp.ConnectionTimeoutError:
-            return not_sent("no connection in time")
-        except TimeoutError:
-            if waiting:
+        except TimeoutError as error:
+            if waiting or isinstance(error, aiohttp.ConnectionTimeoutError):
                 return not_sent("no connection in time")
             return lost("the session was closed" if self._closing else "no answer in time")
-        except aiohttp.ServerFingerprintMismatch:
-            return not_sent("its certificate is not the pinned one", Fate.TLS)
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-            return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
-        except aiohttp.ClientConnectorError as error:
-            return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
         except (aiohttp.ClientError, OSError) as error:
-            return lost(f"the connection broke: {type(error).__name__}")
+            return _trouble(error)
         except RuntimeError:
             # aiohttp refuses to send at all, or the loop does.
             pass
@@ -184,8 +180,6 @@ class Transport:
         if window < self._attempt_timeout:
             # Still less for the connection: what has none when time runs out was provably not sent.
             options = {**options, "timeout": _timeout(window)}
-        if not call.safe:
-            options = {**options, "middlewares": self._once}
         self._clocks.add(clock)
         try:
             async with self._http.request(
@@ -209,37 +203,71 @@ class Transport:
         return headers
 
 
+def _trouble(error: aiohttp.ClientError | OSError) -> Trouble:
+    """How far the request came that failed with *error*."""
+    match error:
+        case aiohttp.ServerFingerprintMismatch():
+            return not_sent("its certificate is not the pinned one", Fate.TLS)
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
+        case aiohttp.ClientConnectorError():
+            return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
+        case aiohttp.ClientResponseError():
+            return lost("the answer is no HTTP")
+        case _AnswerLostError():
+            return error.trouble
+    if (tls := _broken_tls(error)) is not None:
+        return lost(f"TLS broke: {inert(str(tls), limit=200)}", Fate.TLS_BROKEN)
+    return lost(f"the connection broke: {type(error).__name__}")
+
+
+def _broken_tls(error: BaseException) -> ssl.SSLError | None:
+    """The TLS failure behind *error*; a connection that just ended is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) and not isinstance(
+            cause, ssl.SSLEOFError | ssl.SSLZeroReturnError
+        ):
+            return cause
+        cause = cause.__cause__
+    return None
+
+
 def _timeout(window: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=_CONNECT_SHARE * window)
 
 
-async def _read(response: aiohttp.ClientResponse, call: Call[Any]) -> Answer | Trouble:
+async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret | None) -> Answer | Trouble:
     """The answer in *response*, read to its end."""
     status, headers = response.status, response.headers
-    body = await _read_capped(response, BODY_CAP if status < 300 else ERROR_CAP)
+    if status < 200:
+        return lost("it switched to a protocol that nobody asked for")
     if status < 300:
-        if body is None and call.safe:
-            return too_large(status, BODY_CAP)
+        if (response.content_length or 0) <= BODY_CAP:
+            pieces, is_whole = await _read_capped(response, BODY_CAP)
+            if is_whole:
+                return Answer(status, b"".join(pieces))
         # Of a write the status tells enough.
-        return Answer(status, body or b"")
+        return too_large(status, BODY_CAP) if call.safe else Answer(status, b"")
+    # Of what is too long the beginning still tells a person something.
+    pieces, _ = await _read_capped(response, ERROR_CAP)
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    return refused(Answer(status, call.redacted(body or b""), retry_after, headers.get("Location")))
+    body = call.redacted(b"".join(pieces), token)
+    return refused(Answer(status, body, retry_after, headers.get("Location")))
 
 
-async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
-    """The decoded body, or None when it is larger than *cap* bytes."""
-    if (response.content_length or 0) > cap:
-        return None
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > cap:
-            return None
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> tuple[list[bytes], bool]:
+    """The decoded body in pieces, *cap* bytes of it at most, and whether that is all of it."""
+    pieces: list[bytes] = []
+    left = cap
+    async for piece in response.content.iter_any():
+        pieces.append(piece[:left])
+        left -= len(piece)
+        if left < 0:
+            return pieces, False
+    return pieces, True
 
 
 # What the attempt under way still waits for before anything can be sent; emptied by our own connector.
@@ -247,7 +275,16 @@ _waiting: ContextVar[list[str]] = ContextVar("_waiting")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells the attempt when it has its connection: before that, nothing was sent."""
+    """Takes no kept connection on which the server has said something since, its end or an answer to nobody.
+
+    aiohttp would send over it, and take what lies there for the answer. It also tells the attempt when it
+    has its connection: before that, nothing was sent.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # A new one may have TLS's own words waiting, its session tickets.
+        self._used: WeakSet[ResponseHandler] = WeakSet()
 
     async def connect(
         self,
@@ -255,20 +292,49 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol not in self._used or _is_silent(connection):
+                break
+            connection.close()
+        if protocol is not None:
+            self._used.add(protocol)
         _waiting.get([]).clear()
         return connection
+
+
+def _is_silent(connection: Connection) -> bool:
+    """Whether nothing has come over the kept *connection* since its last answer."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close or transport.is_closing():
+        return False
+    sock = transport.get_extra_info("socket")
+    if sock is None or not hasattr(select, "poll"):
+        return True
+    # What has arrived since the loop last looked.
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 class _AnswerLostError(aiohttp.ClientError):
     """The connection broke after the request went out."""
 
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.words)
+        self.trouble = trouble
+
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a DELETE again by itself when a kept connection turns out dead."""
+    """Keep aiohttp from sending a GET or a DELETE again by itself when the connection turns out dead.
+
+    A DELETE must not go out twice, and a GET not without being counted: an outage would be met with twice
+    the requests that the budget allows.
+    """
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _AnswerLostError(type(error).__name__) from None
+        raise _AnswerLostError(_trouble(error)) from None

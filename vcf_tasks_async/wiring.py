@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from vcf_tasks_async.api import LARGEST_PAGE, Api
 from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
+from vcf_tasks_async.credential_api import CredentialApi
 from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
@@ -26,7 +27,7 @@ from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.tokens import Tokens
 from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
 from vcf_tasks_async.waiting import Waits
-from vcf_tasks_async.writes import Writer
+from vcf_tasks_async.writes import Look, Send, Writer
 
 if TYPE_CHECKING:
     import aiohttp
@@ -47,7 +48,7 @@ class Plan:
     tls: Tls | None
     concurrency: int
     policy: Policy
-    proxy: str | None
+    proxy: Secret | None
 
 
 class Wiring:
@@ -63,7 +64,7 @@ class Wiring:
             plan.address,
             http,
             ssl=ssl,
-            proxy=plan.proxy,
+            proxy=plan.proxy.reveal() if plan.proxy else None,
             user_agent=_user_agent(),
             attempt_timeout=plan.policy.attempt_timeout,
         )
@@ -72,18 +73,14 @@ class Wiring:
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._caller, self._tokens)
+        self.credential_api = CredentialApi(self._caller, self._tokens)
         self.poller = Poller(self.api.get, self._listing, self.spawn, self.loop)
         self.manager = plan.address.name
         self.concurrency = plan.concurrency
         self.waits = Waits(self.poller, grace=plan.policy.grace, manager=self.manager)
-        sends = {Action.RETRY: self._retry, Action.CANCEL: self.api.cancel}
-        self.writer = Writer(
-            sends,
-            self.api.get,
-            self.api.is_credential_task,
-            grace=plan.policy.grace,
-            deadline=plan.policy.deadline,
-            sleep=self._caller.sleep,
+        self.policy = plan.policy
+        self.writer = self.make_writer(
+            {Action.RETRY: self._retry, Action.CANCEL: self.api.cancel}, self.api.get, plan.policy.deadline
         )
 
     @classmethod
@@ -112,6 +109,17 @@ class Wiring:
         finally:
             if not self._lent:
                 await self._http.close()
+
+    def make_writer(self, sends: Mapping[Action, Send], look: Look, deadline: float) -> Writer:
+        """A writer that sends and looks so; *deadline* as for `Writer`."""
+        return Writer(
+            sends,
+            look,
+            self.api.is_credential_task,
+            grace=self.policy.grace,
+            deadline=deadline,
+            sleep=self._caller.sleep,
+        )
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run *work* as a task that ends with the session at the latest."""
@@ -148,25 +156,21 @@ class Wiring:
         return self.stream(where, prefetch, skips=True)
 
     async def _retry(self, task_id: str, gate: Gate) -> Reply[None]:
+        return await self.retrying(task_id, self.api.retry(task_id, gate))
+
+    async def retrying(self, task_id: str, sending: Awaitable[Reply[None]]) -> Reply[None]:
         """Send a retry, and let waits know that the old failure may show for a while."""
         self.waits.retried(task_id)
         try:
-            reply = await self.api.retry(task_id, gate)
+            reply = await sending
         except (ApiError, NotSentError):
             self.waits.not_retried(task_id)
             raise
         self.waits.retried(task_id)
         return reply
 
-    async def _exchange(
-        self, method: str, path: str, body: bytes, *, what: str, secrets: tuple[Secret, ...]
-    ) -> bytes:
-        call = Call(method, path, what, _as_is, body=body, safe=True, secrets=secrets)
+    async def _exchange(self, call: Call[T]) -> T:
         return (await self._caller.call(call)).value
-
-
-async def _as_is(body: bytes) -> bytes:
-    return body
 
 
 def _user_agent() -> str:

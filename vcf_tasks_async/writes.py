@@ -25,8 +25,8 @@ from vcf_tasks_async.errors import (
 )
 from vcf_tasks_async.gate import OPEN, Gate
 from vcf_tasks_async.judgement import Action, Applied, Sighting, explains_conflict, judge_lost
-from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import Outcome, Result
+from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.text import inert
 
 # Seconds before the first look at a task whose answer was lost; each pause is twice the one before.
@@ -42,7 +42,7 @@ class _Sent(Protocol):
 
 
 Send = Callable[[str, Gate], Awaitable[_Sent]]
-Look = Callable[[str], Awaitable[Task]]
+Look = Callable[[str], Awaitable[AnyTask]]
 Before = Callable[[], Sighting | None]
 
 
@@ -151,7 +151,7 @@ class Writer:
         if action is Action.RETRY and await self._is_credential_task(task_id):
             reason = (
                 "it is a credential task: SDDC Manager retries those only through"
-                f" PATCH /v1/credentials/tasks/{task_id}, with the credentials to set"
+                f" PATCH /v1/credentials/tasks/{task_id}, which is session.credentials.retry(id, spec)"
             )
         return Outcome(task_id, action, Result.REJECTED, reason, error, error.attempts)
 

@@ -84,7 +84,7 @@ async def test_a_conflict_costs_one_look_where_the_task_was_seen_and_none_where_
     assert looks == {"a": 1}
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", [Action.RETRY, Action.CANCEL])
 async def test_a_front_end_that_sends_it_twice_by_itself_and_passes_on_the_409(action):
     options = {"failed": 0.0, "running": 1.0} if action is Action.CANCEL else {}
     async with SddcManagerSimulator(

@@ -174,7 +174,7 @@ def test_what_a_killed_run_sent_is_never_sent_again(monkeypatch):
                 group.create_task(one())
         return results
 
-    monkeypatch.setattr(time, "time", lambda: EPOCH + asyncio.get_running_loop().time())
+    monkeypatch.setattr(time, "time", VirtualWall.time)
     results = virtually(main())
     assert results["sent again", True] == 0
     assert results["accepted", False] == 0

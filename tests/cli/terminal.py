@@ -12,6 +12,8 @@ import sys
 import termios
 from pathlib import Path
 
+from canaries import watch
+
 VCF_TASKS = [str(Path(sys.executable).parent / "vcf-tasks")]
 # Colours, cursor movements and their like.
 _SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
@@ -54,6 +56,7 @@ class OnTerminal:
             process.kill()
             process.wait()
             os.close(ours)
+        watch.look("a terminal", self.raw)
 
     @property
     def text(self) -> str:

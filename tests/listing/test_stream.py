@@ -13,7 +13,7 @@ from spawner import Spawner
 from world import Server, World
 
 from vcf_tasks_async import DecodeError, ServerError, Status, TaskFilter, TaskStream, UsageError
-from vcf_tasks_async.codec import decode_page
+from vcf_tasks_async.pages import decode_page
 
 
 class Fetcher(Spawner):

@@ -7,7 +7,17 @@ import json
 from typing import Any, Self
 
 import requests
-from vmware.sddc_manager.model_client import TaskHistoryDeletionRequest, TaskSettings, TokenCreationSpec
+from vmware.sddc_manager.model_client import (
+    BaseCredential,
+    CredentialsUpdateSpec,
+    ResourceCredentials,
+    TaskHistoryDeletionRequest,
+    TaskSettings,
+    TokenCreationSpec,
+)
+from vmware.sddc_manager.v1.credentials.tasks_client import ResourceCredentials as TaskResources
+from vmware.sddc_manager.v1.credentials.tasks_client import Subtasks
+from vmware.sddc_manager.v1.credentials_client import Tasks as CredentialTasks
 from vmware.sddc_manager.v1.tasks.config_client import Settings
 from vmware.sddc_manager.v1.tasks_client import History
 from vmware.sddc_manager.v1.tokens.access_token_client import Refresh
@@ -32,6 +42,9 @@ class OfficialSdk:
         self._refresh = Refresh(configuration)
         self._history = History(configuration)
         self._settings = Settings(configuration)
+        self._credentials = CredentialTasks(configuration)
+        self._credential_subtasks = Subtasks(configuration)
+        self._credential_resources = TaskResources(configuration)
 
     def __enter__(self) -> Self:
         return self
@@ -69,11 +82,44 @@ class OfficialSdk:
         """DELETE /v1/tasks/history (9.1)."""
         return plain(self._history.delete_task_histories(TaskHistoryDeletionRequest(task_ids=[*task_ids])))
 
+    def credential_tasks(self) -> Any:
+        """GET /v1/credentials/tasks."""
+        return plain(self._credentials.get_credentials_tasks()).get("elements", [])
+
+    def credential_task(self, task_id: str) -> Any:
+        """GET /v1/credentials/tasks/{id}."""
+        return plain(self._credentials.get_credentials_task(task_id))
+
+    def credential_subtask(self, task_id: str, subtask_id: str) -> Any:
+        """GET /v1/credentials/tasks/{id}/subtasks/{subtaskId}."""
+        return plain(self._credential_subtasks.get_credentials_sub_task(task_id, subtask_id))
+
+    def resource_credentials(self, task_id: str) -> Any:
+        """GET /v1/credentials/tasks/{id}/resource-credentials."""
+        return plain(self._credential_resources.get_credential_task_by_resource_id(task_id))
+
+    def retry_credentials(self, task_id: str, operation: str, elements: Any) -> Any:
+        """PATCH /v1/credentials/tasks/{id}; *elements* are plain JSON."""
+        spec = CredentialsUpdateSpec(operation, [_resource(element) for element in elements])
+        return plain(self._credentials.retry_credentials_task(task_id, spec))
+
+    def cancel_credentials(self, task_id: str) -> Any:
+        """DELETE /v1/credentials/tasks/{id}."""
+        return plain(self._credentials.cancel_credentials_task(task_id))
+
     def settings(self, retention_days: int | None = None) -> Any:
         """GET, or with *retention_days* PATCH, /v1/tasks/config/settings (9.1)."""
         if retention_days is None:
             return plain(self._settings.get_task_settings())
         return plain(self._settings.update_task_settings(TaskSettings(retention_days=retention_days)))
+
+
+def _resource(element: Any) -> ResourceCredentials:
+    names = ("credentialType", "accountType", "username", "password")
+    credentials = [BaseCredential(*(each.get(name) for name in names)) for each in element["credentials"]]
+    return ResourceCredentials(
+        element.get("resourceName"), element.get("resourceId"), element.get("resourceType"), credentials
+    )
 
 
 def login(url: str, user: str, password: str, *, ca_file: str | None = None) -> OfficialSdk:

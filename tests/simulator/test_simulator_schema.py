@@ -139,6 +139,36 @@ async def test_every_answer_of_every_operation_is_as_documented(release: str) ->
     assert not list(judge.missed())
 
 
+@pytest.mark.parametrize("release", ["9.0", "9.1"])
+async def test_every_answer_of_the_installer_is_as_documented(release: str) -> None:
+    judge = Judge(release)
+    options = {"tasks": 60, "release": release, "product": "vcf-installer", "failed": 0.4, "running": 0.2}
+    async with SddcManagerSimulator(**options) as sddc, RawClient(sddc) as api:
+        one = "/v1/tasks/{id}"
+        judge.check("GET", "/v1/tasks", await api("GET", "/v1/tasks"))
+        for status, method in (("FAILED", "PATCH"), ("IN_PROGRESS", "DELETE"), ("SUCCESSFUL", "GET")):
+            for task_id in sddc.ids(status):
+                judge.check(method, one, await api(method, f"/v1/tasks/{task_id}"))
+                judge.check("GET", one, await api("GET", f"/v1/tasks/{task_id}"))
+        if release == "9.1":
+            body = {"taskIds": sddc.ids()[:5]}
+            judge.check("DELETE", "/v1/tasks/history", await api("DELETE", "/v1/tasks/history", body=body))
+        for absent in ("/v1/credentials/tasks", "/v1/tasks/config/settings"):
+            assert (await api("GET", absent)).status == 404
+        # The turn: what was issued is dead, and what was absent is there.
+        refresh = api.refresh_token
+        sddc.become_sddc_manager(local_password="Local-pass1!")
+        judge.check("GET", "/v1/tasks", await api("GET", "/v1/tasks"))
+        path = "/v1/tokens/access-token/refresh"
+        assert judge.check("PATCH", path, await api("PATCH", path, body=refresh)).status == 404
+        for username, password in ((sddc.username, sddc.password), ("admin@local", "Local-pass1!")):
+            assert (await api.login(username=username, password=password)).status == 201
+        assert (await api("GET", "/v1/tasks")).ids == []
+        sddc.add_task(status="FAILED", credential=True)
+        listed = await api("GET", "/v1/credentials/tasks")
+        assert len(judge.check("GET", "/v1/credentials/tasks", listed).ids) == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 503])
 async def test_scripted_errors_are_error_objects_too(status: int) -> None:
     judge = Judge("9.0")

@@ -13,9 +13,10 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 from hypothesis import strategies as st
 
-from vcf_tasks_async import models
+from vcf_tasks_async import models, steps
 from vcf_tasks_async.base import json_names
 from vcf_tasks_async.errors import DecodeError
+from vcf_tasks_async.secret import Secret
 
 ABOUT_A_LIST = """{
   "elements" : [ {
@@ -76,9 +77,9 @@ CLASSES: list[type[Any]] = [
     models.Task,
     models.SubTask,
     models.Stage,
-    models.ErrorDetail,
-    models.ErrorCause,
-    models.ValidationNotification,
+    steps.ErrorDetail,
+    steps.ErrorCause,
+    steps.ValidationNotification,
     models.Resource,
     models.DocumentationLink,
     models.MessagePack,
@@ -146,7 +147,7 @@ def _holds_models(t: Any) -> bool:
 
 
 def _values(t: Any, depth: int) -> st.SearchStrategy[Any]:
-    if t is str:
+    if t in (str, Secret):
         return texts
     if t is bool:
         return st.booleans()
@@ -205,9 +206,9 @@ PLACES: dict[type[Any], tuple[Any, ...]] = {
     models.Task: (),
     models.SubTask: ("subTasks", 0),
     models.Stage: ("subTasks", 0, "stages", 0),
-    models.ErrorDetail: ("errors", 0),
-    models.ErrorCause: ("errors", 0, "causes", 0),
-    models.ValidationNotification: ("errors", 0, "notifications", 0),
+    steps.ErrorDetail: ("errors", 0),
+    steps.ErrorCause: ("errors", 0, "causes", 0),
+    steps.ValidationNotification: ("errors", 0, "notifications", 0),
     models.Resource: ("resources", 0),
     models.DocumentationLink: ("subTasks", 0, "documentationLink"),
     models.MessagePack: ("localizableDescriptionPack",),

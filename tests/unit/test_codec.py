@@ -32,15 +32,17 @@ from hypothesis import strategies as st
 from vcf_tasks_async import shapes
 from vcf_tasks_async.codec import (
     decode_error,
-    decode_page,
-    decode_task,
     encode,
     is_json,
     parse_json,
     structure,
 )
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.models import ErrorDetail, PageMetadata, Status, Task, TaskPage
+from vcf_tasks_async.folding import decode_task
+from vcf_tasks_async.models import PageMetadata, Task, TaskPage
+from vcf_tasks_async.pages import decode_page
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.steps import ErrorDetail
 from vcf_tasks_async.structuring import DEPTH, explain
 from vcf_tasks_async.text import inert
 

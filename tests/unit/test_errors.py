@@ -17,9 +17,10 @@ import pytest
 from vcf_tasks_async import Action, errors, outcomes
 from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth
 from vcf_tasks_async.errors import ApiError, TransportError, UsageError, VcfTasksError, WaitError
-from vcf_tasks_async.models import ErrorDetail, Task
+from vcf_tasks_async.models import Task
 from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
 from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.steps import ErrorDetail
 
 CANARY = "cAnArY-7f3a"
 CLASSES = [
@@ -107,6 +108,7 @@ def test_the_tree_is_the_one_of_the_design():
             ],
             "ApiError",
         ),
+        "UnsupportedError": "ApiError",
         "DecodeError": "VcfTasksError",
         "WaitError": "VcfTasksError",
         **dict.fromkeys(["TaskFailed", "TaskGone", "WaitTimeout"], "WaitError"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
-from vcf_tasks_async.models import Resource, Stage, Status, SubTask, Task
+from vcf_tasks_async.models import Resource, Stage, SubTask, Task
+from vcf_tasks_async.status import Status
 
 NOON = datetime(2026, 5, 1, 12, 0, 0, 1500, UTC)
 

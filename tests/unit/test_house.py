@@ -19,22 +19,25 @@ NAME = "vcf_tasks_async"
 
 # A module imports only from floors below its own; a new module needs a floor before it may come in.
 FLOOR = {
-    "base": 0, "errors": 0, "gate": 0, "grid": 0, "idset": 0, "insist": 0, "reader": 0, "secret": 0,
-    "status": 0, "text": 0,
-    "address": 1, "auth": 1, "calls": 1, "mailbox": 1, "models": 1, "policy": 1,
-    "collection": 2, "events": 2, "filters": 2, "following": 2, "judgement": 2, "paging": 2,
-    "structuring": 2, "targets": 2,
-    "cursor": 3, "lanes": 3, "outcomes": 3, "shapes": 3, "stream": 3, "waiting": 3,
-    "brakes": 4, "codec": 4, "journal": 4, "outbox": 4, "sweeps": 4, "wait_many": 4, "watch": 4,
-    "writes": 4,
-    "answers": 5, "dispatch": 5, "polling": 5, "tokens": 5,
-    "bulk": 6, "transport": 6,
-    "caller": 7,
-    "api": 8,
-    "wiring": 9,
-    "acts": 10, "follows": 10,
-    "fleet": 11, "session": 11,
-    "cli": 12, "dask": 12,
+    "errors": 0, "gate": 0, "grid": 0, "idset": 0, "insist": 0, "reader": 0, "secret": 0, "status": 0,
+    "text": 0,
+    "address": 1, "auth": 1, "base": 1, "mailbox": 1, "policy": 1,
+    "steps": 2,
+    "calls": 3, "crowding": 3, "models": 3, "targets": 3,
+    "collection": 4, "credential_models": 4, "events": 4, "histories": 4, "judgement": 4, "paging": 4,
+    "structuring": 4,
+    "codec": 5, "cursor": 5, "filters": 5, "following": 5, "outcomes": 5, "shapes": 5,
+    "answers": 6, "brakes": 6, "credential_stream": 6, "folding": 6, "journal": 6, "lanes": 6, "outbox": 6,
+    "stream": 6, "tokens": 6, "waiting": 6, "watch": 6, "writes": 6,
+    "dispatch": 7, "pages": 7, "sweeps": 7, "transport": 7, "wait_many": 7,
+    "bulk": 8, "caller": 8, "polling": 8,
+    "api": 9,
+    "credential_api": 10,
+    "wiring": 11,
+    "acts": 12, "follows": 12, "upkeep": 12,
+    "credentials": 13,
+    "fleet": 14, "session": 14,
+    "cli": 15, "dask": 15,
 }  # fmt: skip
 # The way from credentials to the wire. Whoever receives callables knows nothing of it.
 WIRE = {
@@ -44,15 +47,19 @@ WIRE = {
     "auth",
     "caller",
     "calls",
+    "credential_api",
+    "credentials",
     "follows",
     "session",
     "tokens",
     "transport",
+    "upkeep",
     "wiring",
 }
 CALLABLES_ONLY = (
-    "brakes", "bulk", "dispatch", "following", "journal", "lanes", "mailbox", "outbox", "polling", "stream",
-    "sweeps", "targets", "wait_many", "waiting", "watch", "writes",
+    "brakes", "bulk", "credential_stream", "crowding", "dispatch", "following", "histories", "journal",
+    "lanes", "mailbox", "outbox", "polling", "stream", "sweeps", "targets", "wait_many", "waiting", "watch",
+    "writes",
 )  # fmt: skip
 
 

@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vcf_tasks_async.credential_models import CredentialsTask
 from vcf_tasks_async.judgement import Action, Applied, Sighting, judge_lost, why_not
-from vcf_tasks_async.models import ErrorDetail, Status, SubTask, Task
+from vcf_tasks_async.judgement import sighted as sighted_before
+from vcf_tasks_async.models import SubTask, Task
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.steps import ErrorDetail
 
 # --- what a look at the task says about a lost write ----------------------------------------------
 
@@ -102,11 +106,28 @@ CANCEL = [
 ]
 
 
+# Of credential tasks it is the failed ones that are cancelled.
+CANCEL_CREDENTIALS = [
+    ("failed, still failed", FAILED, FAILED, Applied.NOT_YET),
+    ("failed, cancelled", FAILED, seen("USER_CANCELLED"), Applied.YES),
+    ("failed, unknown", FAILED, seen("Frobnicating"), Applied.NOT_YET),
+    ("failed, running", FAILED, seen("In Progress"), Applied.CANNOT_TELL),
+    ("failed, gone", FAILED, None, Applied.CANNOT_TELL),
+    ("never seen, cancelled", None, seen("USER_CANCELLED"), Applied.CANNOT_TELL),
+    ("cancelled in other words", seen("CANCELLED"), seen("USER_CANCELLED"), Applied.CANNOT_TELL),
+]
+
+
 @pytest.mark.parametrize(
     ("action", "before", "after", "verdict"),
     [
         pytest.param(action, before, after, verdict, id=f"{action.value}: {name}")
-        for action, table in ((Action.RETRY, RETRY), (Action.CANCEL, CANCEL))
+        for action, table in (
+            (Action.RETRY, RETRY),
+            (Action.RETRY_CREDENTIALS, RETRY),
+            (Action.CANCEL, CANCEL),
+            (Action.CANCEL_CREDENTIALS, CANCEL_CREDENTIALS),
+        )
         for name, before, after, verdict in table
     ],
 )
@@ -127,6 +148,30 @@ def test_a_task_that_looks_the_same_never_proves_a_write(action, before, after):
 @given(_tasks)
 def test_without_a_look_before_a_retry_is_never_proven(after):
     assert judge_lost(Action.RETRY, None, after) is not Applied.YES
+
+
+def test_what_the_other_list_shows_of_a_credential_task_proves_no_retry():
+    # Two calls may write times and steps differently; a difference between them is no new run.
+    before = sighted_before(Action.RETRY_CREDENTIALS, FAILED)
+    after = CredentialsTask(id="a", raw_status="FAILED", completion_timestamp="t1.000")
+    assert judge_lost(Action.RETRY_CREDENTIALS, before, after) is Applied.NOT_YET
+    assert sighted_before(Action.RETRY, FAILED) == Sighting.of(FAILED)
+
+
+@pytest.mark.parametrize("action", [Action.RETRY_CREDENTIALS, Action.CANCEL_CREDENTIALS])
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (CredentialsTask(id="a", raw_status="FAILED"), None),
+        (CredentialsTask(id="a", raw_status="INCONSISTENT"), None),
+        (CredentialsTask(id="a", raw_status="Frobnicating"), None),
+        (CredentialsTask(id="a", raw_status="IN_PROGRESS"), "it has not failed (IN_PROGRESS)"),
+        (CredentialsTask(id="a", raw_status="USER_CANCELLED"), "it has not failed (USER_CANCELLED)"),
+        (Task(id="a", raw_status="Failed", is_retryable=False, is_cancellable=False), None),
+    ],
+)
+def test_credential_tasks_have_preconditions_of_their_own(action, task, reason):
+    assert why_not(action, task) == reason
 
 
 # --- why not --------------------------------------------------------------------------------------

@@ -14,16 +14,9 @@ from hypothesis import strategies as st
 
 from vcf_tasks_async.codec import structure
 from vcf_tasks_async.errors import DecodeError
-from vcf_tasks_async.models import (
-    ErrorCause,
-    ErrorDetail,
-    Stage,
-    Status,
-    SubTask,
-    Task,
-    TaskPage,
-    parse_timestamp,
-)
+from vcf_tasks_async.models import Stage, SubTask, Task, TaskPage
+from vcf_tasks_async.status import Status
+from vcf_tasks_async.steps import ErrorCause, ErrorDetail, parse_timestamp
 
 ENDED_WELL = ("SUCCESSFUL", "COMPLETED_WITH_WARNING", "COMPLETED_WITH_SUCCESS")
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "INCONSISTENT", "COMPLETED_WITH_FAILURE")

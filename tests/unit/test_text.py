@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vcf_tasks_async.text import inert
+from vcf_tasks_async.text import inert, without_secrets
 
 # Moves a cursor, hides or turns text, breaks a line, or is no character at all.
 ACTIVE = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -129,3 +130,35 @@ def test_megabytes_cost_next_to_nothing_where_a_few_characters_are_shown():
     # Scanning all of it would take seconds; this many calls then would not end in time.
     text = "\x1b" * 4_000_000
     assert all(inert(text, limit=20) for _ in range(2_000))
+
+
+# --- secrets that JSON names ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password": "a"}', '{"password": ***}'),
+        ('{"oldPassword":"a","newPassword":"b","c":"d"}', '{"oldPassword":***,"newPassword":***,"c":"d"}'),
+        ('{"NEW_PASSWORD" : "a"}', '{"NEW_PASSWORD" : ***}'),
+        ('{"accessToken": "a.b.c", "apiKey": 5}', '{"accessToken": ***, "apiKey": ***}'),
+        (r'{"password": "a\"b\\", "user": "c"}', '{"password": ***, "user": "c"}'),
+        ('{"password": "cut', '{"password": ***'),
+        ('{"password": "cut\\', '{"password": ***'),
+        ('{"password": 12345, "user": "c"}', '{"password": ***, "user": "c"}'),
+        ('{"password": "two\nlines"}', '{"password": ***}'),
+        ('{"referenceToken": "REF123"}', '{"referenceToken": "REF123"}'),
+        ("The password: must be longer", "The password: must be longer"),
+        ('{"password"', '{"password"'),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_json_names_as_secret_is_not_shown(text, shown):
+    assert without_secrets(text) == shown
+
+
+@pytest.mark.parametrize("text", ['"password":"' * 20_000, '"' * 100_000, '"password": ' + "\\" * 100_000])
+def test_looking_for_secrets_takes_no_longer_for_a_hostile_text(text):
+    began = time.perf_counter()
+    without_secrets(text)
+    assert time.perf_counter() - began < 1

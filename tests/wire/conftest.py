@@ -7,11 +7,17 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from fault_server import PASSWORD, FaultServer
+from fault_server import PASSWORD, FaultServer, is_servers
 
 from vcf_tasks_async import PasswordAuth, Policy, TaskSession
 
 QUICK = Policy(base=0.01, cap=0.05, deadline=2, attempt_timeout=0.3, grace=1)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look at a task comes after half a second: too long for a table."""
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.005)
 
 
 @pytest.fixture
@@ -40,5 +46,5 @@ async def leaves_nothing() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     finalizer = asyncio.current_task()
-    left = {t for t in asyncio.all_tasks() - before - {finalizer} if "FaultServer" not in repr(t)}
+    left = {t for t in asyncio.all_tasks() - before - {finalizer} if not is_servers(t)}
     assert left == set()

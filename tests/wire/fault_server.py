@@ -8,15 +8,17 @@ short, dripping, or not at all with the connection closed, reset or hanging.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
+import os
 import re
 import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 PASSWORD = "cAnArY-password"
@@ -64,9 +66,17 @@ class Reply:
     cut: int | None = None
     """Promise the whole body, send this much of it, then close."""
     drip: float | None = None
-    """Seconds between two bytes of the body."""
+    """Seconds between two bytes of the body, or of what is sent instead."""
     raw: bytes | None = None
     """Instead of a whole answer."""
+    dress: Callable[[bytes], bytes] | None = None
+    """Makes the whole answer of the body that is due anyway."""
+    endless: float | None = None
+    """Seconds between one `raw` and the next, for as long as somebody is there."""
+    beneath: bytes = b""
+    """What follows on the bare connection, beneath the TLS."""
+    afterwards: bytes = b""
+    """What follows a whole answer a moment later, unasked."""
 
     def head(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status} Whatever", f"Content-Length: {len(self.body)}"]
@@ -112,20 +122,29 @@ class FaultServer:
     Attributes:
         requests: every request that arrived whole.
         raw: every byte received after any TLS.
-        connections: connections made so far.
+        connections: connections made so far, after their handshake.
+        hellos: handshakes begun.
         most_at_once: requests with a token that were being answered at the same moment, at most.
         accepts: whether an access token is good.
-        on_connect: faults for the next connections: "close", "reset" or "hang", before anything is read.
+        on_connect: faults for the next connections, before anything is read: "close", "reset", "hang", or
+            bytes to say before it is closed.
+        open: the connections that are there now, by number.
+        reads_bodies: whether a request's body is read before it is answered.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, scheme: str | None = None) -> None:
+        self._scheme = scheme or ("https" if tls else "http")
         self.requests: list[Seen] = []
         self.raw = bytearray()
-        self.connections = 0
+        self.connections = self.hellos = 0
         self.most_at_once = 0
         self.accepts: Callable[[str | None], bool] = lambda token: token is not None
         self.password = PASSWORD
-        self.on_connect: deque[str] = deque()
+        self.on_connect: deque[str | bytes] = deque()
+        self.open: set[int] = set()
+        self.reads_bodies = True
+        self._answering = 0
+        self._writers: dict[int, asyncio.StreamWriter] = {}
         self.tasks: dict[str, dict[str, Any]] = {"a": task("a")}
         self._tls = tls
         self._scripts: list[tuple[str, re.Pattern[str], deque[Reply | Answering]]] = []
@@ -136,6 +155,8 @@ class FaultServer:
         self.port = 0
 
     async def __aenter__(self) -> Self:
+        if self._tls:
+            self._tls.sni_callback = self._hello
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", self.port, ssl=self._tls, backlog=2048
         )
@@ -157,26 +178,50 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def script(self, method: str, path: str, *replies: Reply | Answering) -> None:
-        """Answer the next calls of *method* to *path* (a regular expression) so; then as usual again."""
+        """Answer the next calls of *method* to *path* (regular expressions) so; then as usual again."""
         self._scripts.append((method, re.compile(path), deque(replies)))
 
     def always(self, method: str, path: str, reply: Reply | Answering) -> None:
         """Answer every call of *method* to *path* so."""
         self.script(method, path, *[reply] * 10_000)
 
+    def reset_scripts(self) -> None:
+        """Forget what was scripted."""
+        self._scripts.clear()
+
     def count(self, method: str, path: str = ".*") -> int:
         return len(self.select(method, path))
 
     def select(self, method: str, path: str = ".*") -> list[Seen]:
-        return [r for r in self.requests if r.method == method and re.fullmatch(path, r.path)]
+        return [r for r in self.requests if re.fullmatch(method, r.method) and re.fullmatch(path, r.path)]
 
     def expire_tokens(self) -> None:
         """No access token that was sent so far is good any more."""
         spent = {seen.token for seen in self.requests}
         self.accepts = lambda token: token not in spent
+
+    async def left(self) -> None:
+        """Return when no client is connected any more."""
+        while self.open:
+            await asyncio.sleep(0.001)
+
+    def hang_up(self) -> None:
+        """End every connection now, before the loop turns: nobody can have noticed yet."""
+        for writer in self._writers.values():
+            writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+    def say(self, unasked: bytes) -> None:
+        """Say it over every connection now, before the loop turns."""
+        for writer in self._writers.values():
+            os.write(writer.get_extra_info("socket").fileno(), unasked)
+
+    async def has_said_all(self) -> None:
+        """Return when nothing more will be sent unless something is asked."""
+        while self._answering:
+            await asyncio.sleep(0.001)
 
     @property
     def logins(self) -> int:
@@ -186,6 +231,9 @@ class FaultServer:
     def refreshes(self) -> int:
         return self.count("PATCH", "/v1/tokens/access-token/refresh")
 
+    def _hello(self, *_: object) -> None:
+        self.hellos += 1
+
     # --- the wire -----------------------------------------------------------------------------------
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -194,12 +242,11 @@ class FaultServer:
         self._handlers.add(handler)
         self.connections += 1
         number = self.connections
+        self.open.add(number)
+        self._writers[number] = writer
         try:
             if self.on_connect:
-                what = self.on_connect.popleft()
-                if what == "hang":
-                    await asyncio.sleep(3600)
-                _end(writer, reset=what == "reset")
+                await _fail(self.on_connect.popleft(), reader, writer)
                 return
             while (seen := await self._read(reader, number)) is not None:
                 if not await self._answer(seen, reader, writer):
@@ -208,6 +255,8 @@ class FaultServer:
             pass
         finally:
             _end(writer, reset=False)
+            self.open.discard(number)
+            del self._writers[number]
             self._handlers.discard(handler)
 
     async def _read(self, reader: asyncio.StreamReader, connection: int) -> Seen | None:
@@ -222,7 +271,8 @@ class FaultServer:
         headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
         }
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        length = int(headers.get("content-length", 0)) if self.reads_bodies else 0
+        body = await reader.readexactly(length)
         self.raw += body
         seen = Seen(method, target, headers, body, connection)
         self.requests.append(seen)
@@ -230,6 +280,13 @@ class FaultServer:
 
     async def _answer(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; returns whether the connection goes on."""
+        self._answering += 1
+        try:
+            return await self._answered(seen, reader, writer)
+        finally:
+            self._answering -= 1
+
+    async def _answered(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         counted = seen.token is not None
         self._in_flight += counted
         self.most_at_once = max(self.most_at_once, self._in_flight)
@@ -241,10 +298,10 @@ class FaultServer:
             await asyncio.sleep(0)
         finally:
             self._in_flight -= counted
-        if reply.raw is not None:
-            writer.write(reply.raw)
-        elif reply.status is not None:
-            await _send(writer, reply)
+        if reply.dress is not None:
+            reply = replace(reply, raw=reply.dress(self.usual(seen).body))
+        if reply.status is not None or reply.raw is not None:
+            await _send(reader, writer, reply)
         if reply.then != "keep" or reply.cut is not None or reply.status is None:
             await _drained(writer)
             _end(writer, reset=reply.then == "reset")
@@ -253,7 +310,7 @@ class FaultServer:
 
     def _reply(self, seen: Seen) -> Reply:
         for method, path, replies in self._scripts:
-            if replies and method == seen.method and path.fullmatch(seen.path):
+            if replies and re.fullmatch(method, seen.method) and path.fullmatch(seen.path):
                 reply = replies.popleft()
                 return reply(seen) if callable(reply) else reply
         return self.usual(seen)
@@ -303,9 +360,17 @@ class FaultServer:
         )
 
 
-async def _left(reader: asyncio.StreamReader, within: float) -> bool:
-    """Whether the client goes away in that many seconds; whoever waits for an answer sends nothing more."""
-    end = asyncio.ensure_future(reader.read(1))
+def is_servers(task: asyncio.Task[Any]) -> bool:
+    """Whether a server's *task* it is, and none of the client's."""
+    return any(name in repr(task) for name in ("FaultServer", "StreamReader", "_accept_connection2"))
+
+
+async def _left(reader: asyncio.StreamReader, within: float, *, quiet: bool = True) -> bool:
+    """Whether the client goes away in that many seconds; one that is *quiet* sends nothing meanwhile."""
+    if not within:
+        await asyncio.sleep(0)
+        return reader.at_eof()
+    end = asyncio.ensure_future(reader.read(1 if quiet else -1))
     try:
         done, _ = await asyncio.wait({end}, timeout=within)
         return bool(done)
@@ -313,19 +378,43 @@ async def _left(reader: asyncio.StreamReader, within: float) -> bool:
         end.cancel()
 
 
-async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Reply) -> None:
+    """Send all of *reply*, or as much as the client stays for."""
     body = reply.body if reply.cut is None else reply.body[: reply.cut]
-    writer.write(reply.head())
-    if reply.drip is None:
-        writer.write(body)
+    if reply.raw is None:
+        writer.write(reply.head())
     else:
-        for i in range(len(body)):
-            if writer.is_closing():
-                return
-            writer.write(body[i : i + 1])
+        body = reply.raw
+    pace = reply.drip if reply.drip is not None else reply.endless
+    pieces = [body] if reply.drip is None else [body[i : i + 1] for i in range(len(body))]
+    while True:
+        for piece in pieces:
+            writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(reply.drip)
-    await writer.drain()
+            if pace is not None and await _left(reader, pace):
+                # A connection that is closed on their side only would take bytes for ever.
+                raise ConnectionResetError
+        if reply.endless is None:
+            break
+    if reply.beneath:
+        os.write(writer.get_extra_info("socket").fileno(), reply.beneath)
+        await _left(reader, 3600)
+        raise ConnectionResetError
+    if reply.afterwards:
+        await asyncio.sleep(0.005)
+        writer.write(reply.afterwards)
+        await writer.drain()
+
+
+async def _fail(how: str | bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    if how == "hang":
+        # What comes is not read: only the end of it is waited for.
+        await _left(reader, 3600, quiet=False)
+    elif isinstance(how, bytes):
+        await reader.read(1)
+        writer.write(how)
+        await writer.drain()
+    _end(writer, reset=how == "reset")
 
 
 async def _drained(writer: asyncio.StreamWriter) -> None:
@@ -342,3 +431,18 @@ def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
         writer.transport.abort()
     else:
         writer.close()
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """A port that answers no connection attempt, as a firewall or a machine that is off does."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # Whoever comes while the queue is full is left without an answer.
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

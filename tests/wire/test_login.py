@@ -288,10 +288,17 @@ async def test_a_login_that_hangs_is_named_as_what_hangs(server, session_with):
 )
 async def test_a_login_answer_without_a_token_is_a_decode_error(server, session_with, reply):
     server.always("POST", "/v1/tokens", reply)
-    async with session_with() as session:
+    async with session_with(policy=Policy(base=0.001, cap=0.002, budget=1)) as session:
         with pytest.raises(DecodeError):
             await session.get("a")
     assert server.count("GET") == 0
+
+
+async def test_a_login_answered_by_a_page_of_html_is_asked_again(server, session_with):
+    server.script("POST", "/v1/tokens", html(200))
+    async with session_with() as session:
+        assert (await session.get("a")).id == "a"
+    assert server.logins == 2
 
 
 async def test_a_login_answer_without_a_refresh_token_is_good_until_the_token_dies(server, session_with):

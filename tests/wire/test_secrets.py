@@ -9,6 +9,7 @@ import pickle
 import traceback
 
 import pytest
+from canaries import faces
 from fault_server import (
     ACCESS,
     CANARY,
@@ -19,6 +20,7 @@ from fault_server import (
     RESET,
     FaultServer,
     Reply,
+    Seen,
     doc,
     html,
     refusal,
@@ -27,10 +29,13 @@ from fault_server import (
 
 from vcf_tasks_async import (
     ApiKeyAuth,
+    BaseCredential,
     BearerAuth,
+    CredentialsUpdateSpec,
     IdTokenAuth,
     PasswordAuth,
     Policy,
+    ResourceCredentials,
     TaskSession,
     VcfTasksError,
 )
@@ -38,26 +43,15 @@ from vcf_tasks_async import (
 BRIEF = Policy(base=0.005, cap=0.01, deadline=0.08, attempt_timeout=0.05, grace=0.05)
 
 
-def leaks(error: BaseException, *, in_locals: bool = True) -> list[str]:
-    """Where in *error* a canary shows."""
-    shown = {
-        "str": str(error),
-        "repr": repr(error),
-        "args": repr(error.args),
-        "attributes": repr(vars(error)),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
-    if in_locals:
-        seen = traceback.TracebackException.from_exception(error, capture_locals=True)
-        shown["locals"] = "".join(seen.format())
+def leaks(error: BaseException) -> list[str]:
+    """Where in *error* a canary shows: here the tests' own frames are looked into as well."""
+    shown = faces(error, every_frame=True)
+    seen = traceback.TracebackException.from_exception(error, capture_locals=True)
+    shown["traceback with locals"] = "".join(seen.format())
     try:
         shown["pickle"] = repr(pickle.dumps(error))
     except Exception as failure:  # noqa: BLE001 - an error that does not pickle fails its own test
         shown["pickle"] = f"{CANARY}: {failure!r}"
-    chain: BaseException | None = error
-    while chain is not None:
-        shown[f"chained {type(chain).__name__}"] = repr(chain) + repr(chain.args)
-        chain = chain.__cause__ or chain.__context__
     return [
         f"{where}: …{text[max(0, text.find(CANARY) - 150) : text.find(CANARY) + 40]}…"
         for where, text in shown.items()
@@ -150,6 +144,61 @@ async def test_a_login_that_fails_tells_no_secret(server, auth, trouble, log):
     assert quiet(log)
 
 
+SPEC = CredentialsUpdateSpec(
+    "UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", f"{CANARY}-new")])]
+)
+OF_CREDENTIALS = {
+    "stream": lambda s: anext(s.credentials.stream(strict=True)),
+    "get": lambda s: s.credentials.get("a"),
+    "subtask": lambda s: s.credentials.subtask("a", "b"),
+    "resource credentials": lambda s: s.credentials.resource_credentials("a"),
+    "retry": lambda s: s.credentials.retry("a", SPEC, patience=0.08),
+    "cancel": lambda s: s.credentials.cancel("a", patience=0.08),
+    "retry many": lambda s: _first(s.credentials.retry_many(["a"], SPEC, patience=0.08)),
+}
+STEP = {"id": "b", "oldPassword": f"{CANARY}-old", "newPassword": 5}
+# Answers with passwords in them, each wrong in its own way.
+WITH_PASSWORDS = {
+    "a step of the wrong shape": doc(
+        {"id": "a", "elements": [{"id": "a", "subTasks": [STEP]}], "subTasks": [STEP]}
+    ),
+    "text": doc(f"{CANARY}"),
+    "a list": doc([{"resourceType": "ESXI", "credentials": [{"password": f"{CANARY}", "username": 5}]}]),
+    "no JSON": Reply(200, f'{{"newPassword": "{CANARY}"'.encode()),
+}
+# Whoever repeats what it was sent.
+REPEATED = {
+    "a refusal that repeats the request": refusal(400, message=f"can't set {CANARY}-new"),
+    "a full house that does so": refusal(403, message=f"limit: {CANARY}-new has to wait"),
+}
+
+
+async def _first(run):
+    report = await run
+    [outcome] = report.outcomes
+    assert CANARY not in repr(report) + str(report) + json.dumps(report.to_json()) + repr(
+        pickle.dumps(report)
+    )
+    if outcome.error is not None:
+        raise outcome.error
+
+
+@pytest.mark.parametrize("call", OF_CREDENTIALS.values(), ids=OF_CREDENTIALS)
+async def test_a_credential_call_that_fails_tells_no_password(server, call, log, monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    writes = call in (OF_CREDENTIALS["retry"], OF_CREDENTIALS["retry many"])
+    for name, trouble in {**TROUBLE, **WITH_PASSWORDS, **(REPEATED if writes else {})}.items():
+        server.reset_scripts()
+        for method in ("GET", "PATCH", "DELETE"):
+            server.always(method, "/v1/credentials/.*", trouble)
+        error = await failure(server, AUTHS["password"], call)
+        if error is not None:
+            assert isinstance(error, VcfTasksError), name
+            assert leaks(error) == [], name
+    assert quiet(log)
+    assert not writes or f"{CANARY}-new".encode() in bytes(server.raw)
+
+
 ODD_LOGINS = {
     "a token that fits no header": doc({"accessToken": f"{ACCESS} x", "refreshToken": {"id": REFRESH}}),
     "another name": doc({"access_token": ACCESS, "refresh_token": REFRESH}),
@@ -205,16 +254,27 @@ async def test_a_revocation_that_fails_tells_no_secret(server, reply, log):
 
 
 async def test_errors_before_the_wire_tell_no_secret(server):
+    # Each is made in a frame that holds no secret, as with a password from the environment.
     for make in (
         lambda: TaskSession("http://sfo-vcf01", AUTHS["password"]),
         lambda: TaskSession(server.url, AUTHS["password"], concurrency=0),
         lambda: TaskSession(f"https://admin:{PASSWORD}@sfo-vcf01", AUTHS["password"]),
+        lambda: TaskSession(f"https://admin:{PASSWORD}:x/@sfo-vcf01:port", AUTHS["password"]),
+        lambda: TaskSession(server.url, AUTHS["password"], proxy=f"ftp://u:{PASSWORD}@proxy"),
+        lambda: TaskSession(server.url, AUTHS["password"], proxy=f"http://u:{PASSWORD}@[proxy"),
+        lambda: TaskSession(server.url, AUTHS["password"], proxy=f"http://u:{PASSWORD}@p", concurrency=0),
+        lambda: TaskSession(server.url, AUTHS["password"], proxy=f"http://u:{PASSWORD}@p", tls="yes"),
         lambda: TaskSession(server.url, ("admin", "x")),
+        lambda: PasswordAuth("", PASSWORD),
+        lambda: PasswordAuth(None, lambda: PASSWORD),
+        lambda: PasswordAuth("u", PASSWORD.encode()),
+        lambda: ApiKeyAuth([PASSWORD]),
+        lambda: IdTokenAuth({"token": PASSWORD}),
+        lambda: BearerAuth(PASSWORD.encode()),
     ):
         with pytest.raises(VcfTasksError) as caught:
             make()
-        # The caller's own argument is a local of the frames it went through.
-        assert leaks(caught.value, in_locals=False) == []
+        assert leaks(caught.value) == []
 
 
 async def test_a_session_that_was_refused_can_still_be_shown(server):
@@ -275,3 +335,58 @@ async def test_a_proxys_password_is_not_shown(server):
         with pytest.raises(VcfTasksError) as caught:
             await session.get("a")
     assert leaks(caught.value) == []
+
+
+def echoing(seen: Seen) -> str:
+    """What a careless front end says about a request: all of it."""
+    return f"Bad request: {seen.method} {seen.target} {seen.headers}"
+
+
+ECHOES = {
+    "a refusal": lambda seen: refusal(400, message=echoing(seen)),
+    "a refusal, nested": lambda seen: doc({"nestedErrors": [{"message": echoing(seen)}]}, 409),
+    "text": lambda seen: Reply(500, echoing(seen).encode(), kind="text/plain"),
+    "HTML": lambda seen: Reply(502, f"<pre>{echoing(seen)}</pre>".encode(), kind="text/html"),
+    "a redirect": lambda seen: Reply(302, echoing(seen).encode(), {"Location": "/x"}),
+    "a page with 200": lambda seen: Reply(200, seen.headers.get("authorization", "").encode()),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, log, monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    for method in ("GET", "PATCH", "DELETE"):
+        server.always(method, "/v1/tasks.*", echo)
+    error = await failure(server, AUTHS["bearer"], call)
+    assert isinstance(error, VcfTasksError)
+    assert leaks(error) == []
+    assert CANARY not in repr(getattr(error, "detail", "")) + getattr(error, "sample", "")
+    assert quiet(log)
+
+
+ACCOUNT = {"username": "root", "oldPassword": f"{CANARY}-old", "newPassword": f'{CANARY}-"new"'}
+SECRET_BODIES = {
+    "cut": Reply(200, json.dumps(ACCOUNT).encode()[:-4]),
+    "cut in the password": Reply(200, json.dumps(ACCOUNT).encode()[:-12]),
+    "cut off by the connection": Reply(200, json.dumps(ACCOUNT).encode(), cut=60),
+    "more behind it": Reply(200, json.dumps([ACCOUNT]).encode() + b"}"),
+    "no UTF-8": Reply(200, json.dumps(ACCOUNT).encode() + b"\xff"),
+    "another shape": doc([ACCOUNT]),
+    "a task without an id": doc(ACCOUNT),
+    "a task with a field of another type": doc({"id": "a", "name": ACCOUNT, **ACCOUNT}),
+    "a subtask with a field of another type": doc({"id": "a", "subTasks": [{**ACCOUNT, "name": [ACCOUNT]}]}),
+    "in a text": Reply(500, f"failed for {json.dumps(ACCOUNT)}".encode(), kind="text/plain"),
+    "in HTML": Reply(502, f"<p>{json.dumps(ACCOUNT)}".encode(), kind="text/html"),
+}
+
+
+@pytest.mark.parametrize("reply", SECRET_BODIES.values(), ids=SECRET_BODIES)
+async def test_old_and_new_passwords_in_an_answer_are_not_shown(server, reply, log):
+    server.always("GET", "/v1/tasks.*", reply)
+    for call in (CALLS["get"], CALLS["page"]):
+        error = await failure(server, AUTHS["bearer"], call)
+        if error is not None:
+            assert isinstance(error, VcfTasksError)
+            assert leaks(error) == []
+    assert quiet(log)

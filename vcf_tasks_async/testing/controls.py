@@ -25,6 +25,9 @@ class Controls:
     """The part of `SddcManagerSimulator` that needs no socket."""
 
     clock: SimulatorClock
+    product: str
+    username: str
+    password: str
     _world: World
     _tokens: TokenOffice
     _api: Api
@@ -169,6 +172,36 @@ class Controls:
         """Every refresh token issued so far is refused from now on."""
         with self._lock:
             self._tokens.revoke_refresh()
+
+    def become_sddc_manager(
+        self, *, password: str | None = None, local_password: str | None = None, keep_tasks: bool = False
+    ) -> None:
+        """Bring-up is done: where the VCF Installer answered, SDDC Manager does from now on.
+
+        All tokens are dead. To show the outage as well, call it between `stop` and `start`.
+
+        Args:
+            password: of `administrator@vsphere.local`, which is `username` from now on; None keeps the
+                Installer's.
+            local_password: of `admin@local`, whom SDDC Manager has too; None keeps the Installer's.
+            keep_tasks: whether the Installer's tasks are still known. By default they are gone.
+
+        Raises:
+            ValueError: this is no VCF Installer.
+        """
+        with self._lock:
+            if self.product != "vcf-installer":
+                raise ValueError("no VCF Installer: only product='vcf-installer' becomes an SDDC Manager")
+            self._world.advance()
+            if not keep_tasks:
+                for entry in list(self._world.entries.values()):
+                    self._world.purge(entry)
+            local = local_password if local_password is not None else self.password
+            self.product, self.username = "sddc-manager", "administrator@vsphere.local"
+            self.password = password if password is not None else self.password
+            self._tokens.change_hands({self.username: self.password, "admin@local": local})
+            self._api.become_sddc_manager()
+            self._generator.installer = False
 
     def _now(self, task_id: str) -> Entry:
         self._world.advance()

@@ -68,9 +68,9 @@ class TaskGenerator:
         self._rng = Random(f"tasks/{seed}")
         self._now_ms = round(now * 1000)
         self._release = release
-        self._installer = product == "vcf-installer"
+        self.installer = product == "vcf-installer"
         self._spelling: Spelling = spelling
-        kinds: Sequence[Kind] = INSTALLER_KINDS if self._installer else KINDS
+        kinds: Sequence[Kind] = INSTALLER_KINDS if self.installer else KINDS
         self._kinds = [kind for kind in kinds for _ in range(kind.weight)]
         # The wire form of every status, looked up instead of worked out a dozen times per task.
         self._sub = {word: spell(word, spelling, task=False) for word in (*ENDED, "PENDING", "IN_PROGRESS")}
@@ -89,7 +89,7 @@ class TaskGenerator:
                 "IN_PROGRESS" if zombie else status,
                 # What still runs began within the last hour, unless it is stuck for good.
                 created_ms=self._now_ms - (back % 3_600_000 if status in _RECENT else back),
-                credential=not self._installer and self._rng.random() < shares.credentials,
+                credential=not self.installer and self._rng.random() < shares.credentials,
                 retryable=self._rng.random() >= shares.not_retryable,
                 zombie=zombie,
             )

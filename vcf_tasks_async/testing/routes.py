@@ -26,7 +26,7 @@ class Api:
         tokens: who may call.
         listing: how GET /v1/tasks answers.
         release: `9.1` has task histories and settings.
-        product: the VCF Installer has no credential tasks.
+        product: the VCF Installer has no credential tasks and no settings.
         reject_status: 401 or 403, for a missing or expired token.
         delete_failed: what DELETE does with a failed task: `conflict` (documented) or `remove` (seen).
         zombie_cancel: what DELETE does with a stuck task: `accept` or `error` (500, seen).
@@ -59,8 +59,15 @@ class Api:
         if self._newest:
             # GET and PATCH of this path still mean a task with the id "history".
             self._fixed["/v1/tasks/history"] = {**self._task, "DELETE": self._delete_histories}
+        self._credentials: CredentialRoutes | None = None
+        if product == "sddc-manager":
+            self.become_sddc_manager()
+
+    def become_sddc_manager(self) -> None:
+        """Serve what the VCF Installer does not have."""
+        self._credentials = CredentialRoutes(self._world)
+        if self._newest:
             self._fixed["/v1/tasks/config/settings"] = {"GET": self._settings, "PATCH": self._update_settings}
-        self._credentials = None if product == "vcf-installer" else CredentialRoutes(world)
 
     def answer(self, call: Call) -> Answer:
         """What the server says to *call*, once it has done what was asked."""

@@ -39,7 +39,8 @@ class SddcManagerSimulator(Controls):
         seed: same seed and same clock start, same tasks (ids too) and same fates.
         release: `4.5` knows no paging, order and name search and no isRetryable; `9.1` adds task
             histories, settings and statuses.
-        product: `vcf-installer` has the user `admin@local` and no credential tasks.
+        product: `vcf-installer` has the user `admin@local`, no credential tasks and no settings, and can
+            turn into the other (`become_sddc_manager`).
         page_base: the number of the first page.
         default_page_size: elements when pageSize is not given; None answers all at once.
         reported_page_size: pageMetadata.pageSize is the number of `elements`, or what was `requested`.

@@ -5,6 +5,7 @@ Access tokens are real JWTs. Needs PyJWT, which the `testing` extra brings.
 
 import secrets
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from vcf_tasks_async.testing.bodies import Answer, Call, Raw, encode, error, error_answer
@@ -55,7 +56,7 @@ class TokenOffice:
             ) from missing
         self._sign = jwt.encode
         self._clock = clock
-        self._username, self._password = username, password
+        self._users = {username: password}
         self._api_key, self._id_token = api_key, id_token
         self._access_ttl, self._refresh_ttl = access_ttl, refresh_ttl
         self._created_status, self._failure_status = created_status, failure_status
@@ -136,14 +137,23 @@ class TokenOffice:
         """Every refresh token issued so far is refused from now on."""
         self._refresh.clear()
 
+    def change_hands(self, users: Mapping[str, str]) -> None:
+        """Another product answers from now on, with *users* of its own: no token is good any more."""
+        self._users = dict(users)
+        self._key = secrets.token_bytes(32)
+        self._wrong, self._locked_until = 0, float("-inf")
+        self.expire_access()
+        self.revoke_refresh()
+
     def _who(self, spec: dict[str, Any]) -> str | None:
         """Whose login this is, None when it is wrong."""
         if "apiKey" in spec:
             return "apikey" if spec["apiKey"] == self._api_key else None
         if "idToken" in spec:
             return "idtoken" if spec["idToken"] == self._id_token else None
-        right = spec.get("username") == self._username and spec.get("password") == self._password
-        return self._username if right else None
+        username = str(spec.get("username"))
+        right = username in self._users and spec.get("password") == self._users[username]
+        return username if right else None
 
     def _refuse(self, spec: dict[str, Any], now: float) -> Answer:
         self.failed_logins += 1

@@ -1,0 +1,38 @@
+"""Every test of the suite fails when one of the planted secrets shows anywhere: see `canaries`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+
+import pytest
+from canaries import install, watch
+
+_installed = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "shows_secrets(why): this test itself shows a planted secret")
+    config.stash[_installed] = install()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_installed].close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    for title, text in report.sections:
+        # Earlier phases' output comes again with each report; of log records the watch has seen more already.
+        if title.endswith(call.when) and "log" not in title:
+            watch.look(title, text)
+    found = watch.taken()
+    if found and report.passed and item.get_closest_marker("shows_secrets") is None:
+        report.outcome = "failed"
+        report.longrepr = "\n".join(["A planted secret shows:", *found])
+    if call.when == "teardown":
+        watch.next_test()
+    return report
