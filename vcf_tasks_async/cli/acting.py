@@ -86,8 +86,8 @@ def _acting(command: Callable[..., Any]) -> Callable[..., Any]:
 _EPILOG: Final = (
     "Each request is sent at most once; when its answer is lost, the task is looked at instead. Ctrl-C starts"
     " nothing more, gives those in flight a few seconds (a second Ctrl-C does not), and prints what is known."
-    " Exit codes: 0 all accepted (with --wait: and ended well) or skipped, else 1; where all failed alike, the"
-    " code of that, such as 5 for a task that is not there."
+    " Exit codes: 0 all accepted (with --wait: and ended well) or skipped, else 1; where all failed alike,"
+    " the code of that, such as 5 for a task that is not there."
 )
 
 
@@ -224,9 +224,14 @@ class _Acting:
                     async for outcome in outcomes:
                         counts[outcome.result] += 1
                         self._tell(outcome)
-        finally:
-            # However it ends, by Ctrl-C as well: what is known is told.
+        except v.UsageError:
+            # Such as a journal that is another run's: nothing was begun, so there is nothing to tell.
+            raise
+        except BaseException:
+            # However else it ends, by Ctrl-C as well: what is known is told.
             self._close(work.report)
+            raise
+        self._close(work.report)
         return self._code(work.report)
 
     def _meter(self, counts: Counter[v.Result], total: int) -> Any:
