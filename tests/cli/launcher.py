@@ -98,13 +98,14 @@ class Launcher:
         columns: int = 80,
         rows: int = 24,
         answers: Mapping[str, str] = {},
+        signals: Mapping[str, signal.Signals] = {},
     ) -> Ended:
         """Run it on a terminal; *answers* are typed once what they answer is on the screen."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         child = self._start(argv, (theirs, theirs, theirs))
         os.close(theirs)
-        wrote = _read({ours: b""}, child, {}, None, dict(answers))[ours]
+        wrote = _read({ours: b""}, child, signals, None, dict(answers))[ours]
         if b"\x1b[?25l" in wrote:
             assert wrote.rindex(b"\x1b[?25h") > wrote.rindex(b"\x1b[?25l"), "the cursor is back"
         return self._ended(code, wrote, b"")

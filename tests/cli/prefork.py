@@ -66,4 +66,5 @@ if __name__ == "__main__":
         import_module(f"vcf_tasks_async.cli.{module}")
     for module in ("session", "transport", "policy"):
         import_module(f"vcf_tasks_async.{module}")
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)

@@ -53,6 +53,7 @@ _BY_CLASS: Final = {
     "TransportError": Exit.CONNECTION,
     "ApiError": Exit.REFUSED,
     "DecodeError": Exit.REFUSED,
+    "UnsupportedError": Exit.REFUSED,
 }
 
 
