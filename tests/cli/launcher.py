@@ -1,4 +1,4 @@
-"""Starts commands through `prefork`, in a pipe or on a terminal, and says what they wrote and how they ended."""
+"""Starts commands through `prefork`, in a pipe or on a terminal; tells what they wrote and how they ended."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A process that has imported everything and forks a command whenever it is asked to: starting costs nothing then.
+"""A process that has imported everything, and forks a command when it is asked to: starting costs nothing.
 
-Each command is a process of its own all the same, with its own session, its own pipes or terminal. Asked over the
-socket whose number is its argument: a JSON object with `argv` and `env`, and three open files.
+Each command is a process of its own all the same, with its own session and its own pipes or terminal. Asked
+over the socket whose number is its argument: a JSON object with `argv` and `env`, and three open files.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import traceback
 import warnings
 from importlib import import_module
 from typing import Any
+
+from vcf_tasks_async.cli import main
+from vcf_tasks_async.cli.app import COMMANDS
 
 
 def serve(asked: socket.socket) -> None:
@@ -34,15 +37,13 @@ def serve(asked: socket.socket) -> None:
 
 def become(request: dict[str, Any], files: list[int]) -> None:
     """Be the command; never returns."""
-    from vcf_tasks_async.cli import main
-
     os.setsid()
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.environ.clear()
     os.environ.update(request["env"])
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", buffering=1 if os.isatty(number) else -1)
+        os.fdopen(number, mode, encoding="utf-8", buffering=1 if os.isatty(number) else -1)
         for number, mode in ((0, "r"), (1, "w"), (2, "w"))
     )
     sys.argv = ["vcf-tasks", *request["argv"]]
@@ -52,7 +53,7 @@ def become(request: dict[str, Any], files: list[int]) -> None:
         code = 0
     except SystemExit as ended:
         code = ended.code or 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter does at its end
         traceback.print_exc()
     sys.stderr.flush()
     sys.stdout.flush()
@@ -61,8 +62,9 @@ def become(request: dict[str, Any], files: list[int]) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    names = "acting completion details get listing live login show tree trust wait watch board probe".split()
-    for module in ("app", *names):
+    for place in COMMANDS.values():
+        import_module(f"vcf_tasks_async.cli.{place.module}")
+    for module in ("live", "show"):
         import_module(f"vcf_tasks_async.cli.{module}")
     for module in ("session", "transport", "policy"):
         import_module(f"vcf_tasks_async.{module}")

@@ -1,4 +1,4 @@
-"""Each command as a real process, against `vcf-tasks simulate` in another one: in a pipe, and on a terminal."""
+"""Each command as a process, against `vcf-tasks simulate` in another one: in a pipe, and on a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 from launcher import Launcher
 from simulator_process import Simulator, simulate
 from terminal import VCF_TASKS, in_pipe

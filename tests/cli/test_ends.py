@@ -70,7 +70,7 @@ def test_many_targets_have_the_code_of_all_or_just_failed() -> None:
     assert code_of_all([gone, refused]) == code_of_all([gone, None]) == 1
 
 
-# --- real ones ------------------------------------------------------------------------------------------------
+# --- real ones ------------------------------------------------------------------------------------------
 
 
 def _latency(request: RecordedRequest) -> float:

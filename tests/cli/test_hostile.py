@@ -11,8 +11,8 @@ from launcher import Launcher
 
 from vcf_tasks_async.testing import SddcManagerSimulator
 
-# Colours, a window title, a link, the clipboard; C1; a line that erases itself; markup; text turned round; NUL,
-# DEL, lines; half a surrogate pair; hidden blanks.
+# Colours, a window title, a link, the clipboard; C1; a line that erases itself; markup; text turned round;
+# NUL, DEL, lines; half a surrogate pair; hidden blanks.
 EVIL = (
     "\x1b[31m\x1b]0;own\x07\x1b]8;;http://e\x1b\\x\x1b]8;;\x1b\\\x1b]52;c;cm0=\x07\x9b31m\x9d0;own\x9c\x1b[2K\r"
     "[red]x[/red] [link=http://e]:skull: \u202eback\u2066 \x00\x7f\nline\u2028two \ud800 \ufe00\u200b end"
