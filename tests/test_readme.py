@@ -1,7 +1,7 @@
 """README.md tells the truth: its code runs, its commands work, and the demo shows what it says.
 
 All Python runs as it stands, against a simulator that speaks TLS. Only three things are put in place of
-README's own: the host's name, the CA file and the fingerprint; and `session` is there for the pieces which
+README's own: the hosts' names, the CA file and the fingerprint; and `session` is there for the pieces which
 stand inside the first block's `async with`.
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 from vcf_tasks_async import PasswordAuth, TaskSession, Tls
@@ -54,6 +55,7 @@ BLOCKS = list(_blocks())
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 TESTS = [block for block in PYTHON if "def test_" in block.text]
 SHELL = [block.text.strip() for block in BLOCKS if block.language == "sh"]
+[SITES] = [block for block in BLOCKS if block.language == "toml"]
 [SHOWN] = [block for block in BLOCKS if block.language == "text"]
 
 
@@ -84,6 +86,7 @@ def test_every_python_block_runs(
 ) -> None:
     host = sddc.url.removeprefix("https://")
     replacements = {HOST: host, CA_FILE: sddc.ca_file, FINGERPRINT: sddc.fingerprint}
+    Path("sites.toml").write_text(SITES.text.replace(HOST, host).replace("lax-vcf01.rainpole.io", host))
     whole, *pieces = [block for block in PYTHON if block not in TESTS]
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(whole.compiled(replacements), names)
@@ -123,7 +126,7 @@ def test_the_test_it_shows_passes(tmp_path: Path) -> None:
 
 
 def test_every_command_is_one_that_is_checked() -> None:
-    assert [shlex.split(command)[-1] for command in SHELL] == ["demo", "2", "-sha256", "500"]
+    assert [shlex.split(command)[-1] for command in SHELL] == ["demo", "2", "-sha256", "500", ".id"]
     # These two run word for word in continuous integration, which reads them here.
     demo, tests = SHELL[:2]
     assert demo.startswith("python3 -m venv .venv && ")
@@ -165,11 +168,14 @@ def test_the_fingerprint_command_gives_what_tls_takes(sddc: SddcManagerSimulator
 
 
 def test_its_vcf_tasks_commands_are_understood() -> None:
-    commands = [shlex.split(command)[1:] for command in SHELL if command.startswith("vcf-tasks ")]
+    lines = [line for block in SHELL for line in block.splitlines() if line.startswith("vcf-tasks ")]
+    commands = [shlex.split(line.partition(" | ")[0], comments=True)[1:] for line in lines]
     assert commands
+    group = click.Context(vcf_tasks, info_name="vcf-tasks")
     for name, *arguments in commands:
-        command = vcf_tasks.commands[name]
-        command.make_context(name, list(arguments))
+        command = vcf_tasks.get_command(group, name)
+        assert command is not None
+        command.make_context(name, list(arguments), parent=group)
 
 
 def test_its_links_lead_somewhere() -> None:

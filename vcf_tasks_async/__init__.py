@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     )
     from vcf_tasks_async.events import EventKind, Progress, TaskEvent
     from vcf_tasks_async.filters import TaskFilter
+    from vcf_tasks_async.fleet import Fleet
+    from vcf_tasks_async.fleet_bulk import FleetRun
+    from vcf_tasks_async.fleet_reading import FleetStream, FleetWaits
+    from vcf_tasks_async.fleet_report import FleetFailures, FleetReport
+    from vcf_tasks_async.fleet_watch import FleetWatch
     from vcf_tasks_async.histories import HistoryDeletion
     from vcf_tasks_async.judgement import Action
     from vcf_tasks_async.models import (
@@ -65,7 +70,10 @@ if TYPE_CHECKING:
     from vcf_tasks_async.outcomes import BulkFailures, BulkReport, Outcome, Result
     from vcf_tasks_async.policy import Policy, Polling
     from vcf_tasks_async.secret import Secret
+    from vcf_tasks_async.secret_sources import CommandSecret, EnvSecret, FileSecret
     from vcf_tasks_async.session import TaskSession
+    from vcf_tasks_async.sites import Site, SiteEvent, SiteOutcome, SiteTask, SiteTrouble, SiteTroubles
+    from vcf_tasks_async.slots import Limiter
     from vcf_tasks_async.status import Status
     from vcf_tasks_async.steps import ErrorCause, ErrorDetail, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
@@ -84,6 +92,7 @@ __all__ = [
     "BulkFailures",
     "BulkReport",
     "BulkRun",
+    "CommandSecret",
     "Credentials",
     "CredentialsStream",
     "CredentialsSubTask",
@@ -92,13 +101,23 @@ __all__ = [
     "DeadlineError",
     "DecodeError",
     "DocumentationLink",
+    "EnvSecret",
     "ErrorCause",
     "ErrorDetail",
     "EventKind",
+    "FileSecret",
+    "Fleet",
+    "FleetFailures",
+    "FleetReport",
+    "FleetRun",
+    "FleetStream",
+    "FleetWaits",
+    "FleetWatch",
     "Forbidden",
     "HistoryDeletion",
     "HistoryFailure",
     "IdTokenAuth",
+    "Limiter",
     "MessagePack",
     "NotSentError",
     "Outcome",
@@ -114,6 +133,12 @@ __all__ = [
     "Result",
     "Secret",
     "ServerError",
+    "Site",
+    "SiteEvent",
+    "SiteOutcome",
+    "SiteTask",
+    "SiteTrouble",
+    "SiteTroubles",
     "Stage",
     "Status",
     "SubTask",
@@ -162,6 +187,14 @@ _ROOMS = {
         "VcfTasksError", "WaitError", "WaitTimeout",
     ),
     "events": ("EventKind", "Progress", "TaskEvent"),
+    "fleet": ("Fleet",),
+    "fleet_bulk": ("FleetRun",),
+    "fleet_reading": ("FleetStream", "FleetWaits"),
+    "fleet_report": ("FleetFailures", "FleetReport"),
+    "fleet_watch": ("FleetWatch",),
+    "secret_sources": ("CommandSecret", "EnvSecret", "FileSecret"),
+    "sites": ("Site", "SiteEvent", "SiteOutcome", "SiteTask", "SiteTrouble", "SiteTroubles"),
+    "slots": ("Limiter",),
     "filters": ("TaskFilter",),
     "models": (
         "DocumentationLink", "HistoryFailure", "MessagePack", "PageMetadata", "Resource", "Stage", "SubTask",

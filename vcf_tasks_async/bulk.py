@@ -152,6 +152,15 @@ class BulkRun(AsyncIterator[Outcome]):
                 error.report = self.report  # type: ignore[attr-defined]
             raise error
 
+    def stop(self, why: str) -> None:
+        """End early: no new write starts, those in flight have 5 seconds, and the outcomes still come.
+
+        Args:
+            why: for `BulkReport.stopped`. The first reason counts.
+        """
+        if not self._ended:
+            self._stop(why)
+
     def _stop(self, why: str) -> None:
         """End early: no new write; those in flight have a few seconds."""
         if self._stopping.is_set():

@@ -27,6 +27,7 @@ from vcf_tasks_async.policy import (
     polite_pause,
 )
 from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.slots import Share
 from vcf_tasks_async.text import inert
 from vcf_tasks_async.transport import Transport
 
@@ -42,6 +43,8 @@ _FOR_SLOT: Final = "its turn; raise Policy.deadline or the concurrency if that i
 # A rejected token is replaced twice in one call: by a refresh, and when that one is rejected, by a login.
 _RENEWALS: Final = 2
 _LEAST: Final = 1.0
+# Bytes from which sessions that share slots decode one answer after the other.
+_LARGE: Final = 16_384
 
 
 class Caller:
@@ -53,15 +56,24 @@ class Caller:
         policy: deadlines, pauses and repeats.
         concurrency: attempts in flight at most.
         rng: for jitter.
+        share: this session's place in a bound that several share.
     """
 
     def __init__(
-        self, transport: Transport, manager: str, policy: Policy, *, concurrency: int, rng: Random
+        self,
+        transport: Transport,
+        manager: str,
+        policy: Policy,
+        *,
+        concurrency: int,
+        rng: Random,
+        share: Share | None = None,
     ) -> None:
         self._transport = transport
         self._manager = manager
         self._policy = policy
         self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
+        self._share = share
         self._budget = RepeatBudget(policy.budget)
         self._rng = rng
         self._closing = asyncio.Event()
@@ -106,14 +118,11 @@ class Caller:
                 attempts += 1
                 outcome = await self._transport.attempt(call, token, ends)
             finally:
-                # Token calls have no slot: one that waited for it while all callers hold theirs would
-                # wait for ever.
-                if tokens is not None:
-                    self._slots.release()
+                self._leave(tokens)
             if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
-                result = await _result(call, outcome, token)
+                result = await self._result(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
                 outcome = result
@@ -146,8 +155,13 @@ class Caller:
     async def _enter(
         self, call: Call[T], tokens: TokenSource | None, ends: float, attempts: int
     ) -> Secret | None:
-        """Wait for a token and a slot; returns holding the slot (but for token calls, which take none)."""
+        """Wait for a token and a slot; returns holding the slot.
+
+        Token calls take none of the session's: one that waited for it while all callers hold theirs would
+        wait for ever. Of the shared slots they do: nobody who holds one waits for a token.
+        """
         if tokens is None:
+            await self._enter_share(call, ends, attempts)
             return None
         while True:
             if tokens.current() is None:
@@ -156,10 +170,31 @@ class Caller:
                 self._slots.acquire_nowait()
             except anyio.WouldBlock:
                 await self._until(ends, self._slots.acquire(), call, attempts, _FOR_SLOT)
+            try:
+                await self._enter_share(call, ends, attempts)
+            except BaseException:
+                self._slots.release()
+                raise
             token = tokens.current()
             if token is not None:
                 return token
             # It expired or was rejected while we queued.
+            self._leave(tokens)
+
+    async def _result(self, call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
+        if self._share is None or len(answer.body) < _LARGE:
+            return await _result(call, answer, token)
+        async with self._share.decoding:
+            return await _result(call, answer, token)
+
+    async def _enter_share(self, call: Call[Any], ends: float, attempts: int) -> None:
+        if self._share is not None and not self._share.acquire_nowait():
+            await self._until(ends, self._share.acquire(), call, attempts, _FOR_SLOT)
+
+    def _leave(self, tokens: TokenSource | None) -> None:
+        if self._share is not None:
+            self._share.release()
+        if tokens is not None:
             self._slots.release()
 
     async def _until(self, ends: float, work: Awaitable[T], call: Call[Any], attempts: int, what: str) -> T:

@@ -39,6 +39,10 @@ class VcfTasksError(Exception):
         # The default would call the class with the message alone and lose every keyword.
         return _revive, (type(self), self.args, self.__dict__)
 
+    def __copy__(self) -> VcfTasksError:
+        # Without its traceback, whose frames have locals; tblib (with Dask) would have it copied as well.
+        return _revive(type(self), self.args, self.__dict__)
+
 
 def _revive(cls: type[VcfTasksError], args: tuple[Any, ...], state: dict[str, Any]) -> VcfTasksError:
     error = cls.__new__(cls)

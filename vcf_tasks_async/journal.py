@@ -112,14 +112,14 @@ class Journal:
             return Earlier(Result.ACCEPTED)
         return self._earlier.get(task_id)
 
-    def intent(self, task_id: str, before: Sighting | None) -> None:
-        """The write is about to leave."""
+    def intent(self, task_id: str, before: Sighting | None, at: float | None = None) -> None:
+        """The write is about to leave; or it may have left up to *at*, wall-clock seconds."""
         seen = (
             {}
             if before is None
             else {"status": before.status.value, "completed": before.completed, "steps": before.steps}
         )
-        self._note({"intent": task_id, "at": round(time.time(), 3), **seen})
+        self._note({"intent": task_id, "at": round(time.time() if at is None else at, 3), **seen})
 
     def outcome(self, outcome: Outcome) -> None:
         """What came of it. What an earlier run settled stands as it was noted."""

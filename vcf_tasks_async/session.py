@@ -18,6 +18,7 @@ from vcf_tasks_async.folding import compact
 from vcf_tasks_async.follows import Follows
 from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.policy import Policy
+from vcf_tasks_async.slots import Limiter
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.transport import check_lent
 from vcf_tasks_async.upkeep import Upkeep
@@ -45,6 +46,7 @@ class TaskSession(Acts, Follows, Upkeep):
         policy: deadlines, pauses and repeats.
         allow_http: take plain http to other machines.
         proxy: URL of an HTTP proxy. The environment's is never taken.
+        limiter: a bound on requests in flight that several sessions share, above `concurrency`.
 
     Raises:
         UsageError: an argument that can't be meant; nothing goes over the wire.
@@ -68,6 +70,7 @@ class TaskSession(Acts, Follows, Upkeep):
         policy: Policy = Policy(),
         allow_http: bool = False,
         proxy: str | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         try:
             address, hidden_proxy = parse_address(url, allow_http=allow_http), parse_proxy(proxy)
@@ -81,8 +84,10 @@ class TaskSession(Acts, Follows, Upkeep):
         if not isinstance(policy, Policy):
             raise UsageError("policy takes a Policy, such as Policy(deadline=60)")
         check_lent(http)
-        at_once = checked_count("concurrency", concurrency)
-        self._plan = Plan(address, auth, http, tls, at_once, policy, hidden_proxy)
+        if limiter is not None and not isinstance(limiter, Limiter):
+            raise UsageError("limiter takes a Limiter that sessions share, such as Limiter(64)")
+        slots = checked_count("concurrency", concurrency)
+        self._plan = Plan(address, auth, http, tls, slots, policy, hidden_proxy, limiter)
         self._opening = False
 
     # Also there when __init__ refused its arguments, and something shows the object all the same.

@@ -23,6 +23,7 @@ from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
 from vcf_tasks_async.secret import Secret
+from vcf_tasks_async.slots import Limiter
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.tokens import Tokens
 from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
@@ -49,6 +50,7 @@ class Plan:
     concurrency: int
     policy: Policy
     proxy: Secret | None
+    limiter: Limiter | None = None
 
 
 class Wiring:
@@ -69,7 +71,12 @@ class Wiring:
             attempt_timeout=plan.policy.attempt_timeout,
         )
         self._caller = Caller(
-            transport, plan.address.name, plan.policy, concurrency=plan.concurrency, rng=Random()
+            transport,
+            plan.address.name,
+            plan.policy,
+            concurrency=plan.concurrency,
+            rng=Random(),
+            share=None if plan.limiter is None else plan.limiter.share(),
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._caller, self._tokens)

@@ -16,6 +16,7 @@ from vcf_tasks_async.cli.connection import Connection, layers_of, merged
 from vcf_tasks_async.cli.listing import list_tasks
 from vcf_tasks_async.cli.profiles import Config, config_path, read_config
 
+_WRONG = {"url": "a b", "username": "me", "password": "x"}
 SFO = {"url": "sfo-vcf01.rainpole.io", "username": "svc", "password_command": ["pass"], "ca_file": "ca.pem"}
 
 
@@ -128,38 +129,28 @@ def test_the_configuration_is_where_xdg_says() -> None:
     assert read_config(Path("/nowhere/at/all.toml")).profiles == {}
 
 
-def test_a_password_comes_from_a_file_or_a_command_at_each_login(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_text("VMw@re1!\r\nmore\n")
-    read = passwords.from_file(file)
-    assert read() == "VMw@re1!"
-    file.write_text("rotated\n")
-    assert read() == "rotated"
-    command = [sys.executable, "-c", "print('from a command')"]
-    assert passwords.from_command(command)() == "from a command"
+def test_a_password_comes_from_where_it_is_said_to_be(tmp_path: Path) -> None:
+    def password(**keys: Any) -> Any:
+        connection = Connection({"url": "sfo", "username": "me", **keys}, tmp_path, 30.0)
+        return connection.session()._plan.auth.password
+
     # Paths in a profile are relative to it.
-    keys = {"url": "sfo", "username": "me", "password_file": "password", "ca_file": "ca.pem"}
-    connection = Connection(keys, tmp_path, 30.0)
-    assert connection.tls.ca_file == str(tmp_path / "ca.pem")
-    assert connection.session().manager == "sfo"
+    (tmp_path / "password").write_text("VMw@re1!\n")
+    assert password(password_file="password")() == "VMw@re1!"
+    assert password(password_command=[sys.executable, "-c", "print('from a command')"])() == "from a command"
+    assert password(password_env="VCF_PASSWORD") == v.EnvSecret("VCF_PASSWORD")
+    assert password(password="plain") == v.Secret("plain")
+    assert Connection({"ca_file": "ca.pem"}, tmp_path, 30.0).tls.ca_file == str(tmp_path / "ca.pem")
+    keyed = Connection({"url": "sfo", "api_key_file": "key"}, tmp_path, 30.0).session()._plan.auth
+    assert keyed == v.ApiKeyAuth(v.FileSecret(str(tmp_path / "key")))
 
 
 @pytest.mark.parametrize(
-    ("ask", "said"),
-    [
-        (lambda: passwords.from_file(Path("/nowhere")), "can't be read: No such file"),
-        (lambda: passwords.from_file(Path("/dev/null")), "nothing in its first line"),
-        (lambda: passwords.from_environment("VCF_NOT_SET"), "is not set"),
-        (passwords.from_command(["/nowhere/pass"]), "No such file"),
-        (passwords.from_command([sys.executable, "-c", "exit(3)"]), "ended with exit code 3"),
-        (passwords.from_command([sys.executable, "-c", ""]), "printed nothing"),
-        (lambda: Connection({}, Path(), 30.0).session(), "which SDDC Manager"),
-        (lambda: Connection({"url": "sfo"}, Path(), 30.0).session(), "who are you"),
-    ],
+    ("keys", "said"), [({}, "which SDDC Manager"), ({"url": "sfo"}, "who are you"), (_WRONG, "no address")]
 )
-def test_what_keeps_a_password_away_is_told(ask: Any, said: str) -> None:
+def test_what_is_missing_is_told(keys: dict[str, str], said: str) -> None:
     with pytest.raises(v.UsageError, match=said):
-        ask()
+        Connection(keys, Path(), 30.0).session()
 
 
 def test_the_keyring_is_asked_for_this_user_at_this_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import functools
 import inspect
 import json
@@ -209,3 +210,22 @@ def test_a_secret_shows_nothing_wherever_it_is_formatted(caplog):
     assert secret == Secret(CANARY) != Secret("other")
     assert hash(secret) == hash(Secret(CANARY))
     assert not hasattr(secret, "__dict__")
+
+
+def test_a_copy_has_no_traceback_also_where_another_library_registers_how_errors_are_copied(monkeypatch):
+    # As tblib does, which comes with Dask: with the traceback, and the locals of its frames.
+    def with_traceback(error):
+        return _with_traceback, (UsageError, error.args, error.__traceback__)
+
+    monkeypatch.setitem(copyreg.dispatch_table, UsageError, with_traceback)
+    try:
+        raise UsageError("no", manager="sfo")
+    except UsageError as caught:
+        error = caught
+    clone = copy.copy(error)
+    assert clone.__traceback__ is None
+    assert (str(clone), clone.manager, type(clone)) == ("no", "sfo", UsageError)
+
+
+def _with_traceback(cls, args, trace):
+    return cls(*args).with_traceback(trace)

@@ -124,7 +124,7 @@ class Connection:
 
     def _auth(self) -> v.PasswordAuth | v.ApiKeyAuth | v.BearerAuth:
         if "token_env" in self.keys:
-            return v.BearerAuth(passwords.from_environment(self.keys["token_env"]))
+            return v.BearerAuth(v.EnvSecret(self.keys["token_env"]))
         api_key = self._secret("api_key")
         if api_key is not None:
             return v.ApiKeyAuth(api_key)
@@ -144,11 +144,11 @@ class Connection:
         if kind in keys:
             return v.Secret(keys[kind])
         if f"{kind}_env" in keys:
-            return passwords.from_environment(keys[f"{kind}_env"])
+            return v.EnvSecret(keys[f"{kind}_env"])
         if f"{kind}_file" in keys:
-            return passwords.from_file(self._path(keys[f"{kind}_file"]))
+            return v.FileSecret(str(self._path(keys[f"{kind}_file"])))
         if f"{kind}_command" in keys:
-            return passwords.from_command(keys[f"{kind}_command"])
+            return v.CommandSecret(keys[f"{kind}_command"])
         return None
 
     def _path(self, text: str) -> Path:
@@ -248,7 +248,7 @@ _OPTIONS: Final = (
     ),
     _option(
         "--password-file", env="VCF_PASSWORD_FILE", type=click.Path(dir_okay=False), metavar="FILE",
-        help="File with the password in its first line.",
+        help="File that holds the password and nothing else.",
     ),
     _option(
         "--password-command", env="VCF_PASSWORD_COMMAND", metavar="COMMAND",
