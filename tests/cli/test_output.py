@@ -162,7 +162,7 @@ def test_the_board_shows_what_runs_and_what_became_of_the_rest() -> None:
     assert lines[3].startswith("00000001  Task 1  ━━━━━───── ")
     assert " 50%    1/2  Deploy" in lines[3]
     assert lines[3].endswith("1m")
-    assert [line[:8] for line in lines[4:]] == ["00000003", "00000002"]
+    assert [line[:8] for line in lines[4:]] == ["00000002", "00000003"], "failures first"
     # Retried, it runs again.
     board.feed(event(v.EventKind.STATUS, task(2)))
     assert drawn(board)[0].startswith("sfo-vcf01  2 running · ")

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -143,15 +143,9 @@ def _act(
         raise click.UsageError("it asks before it acts, and there is no terminal to ask on: give --yes")
     if selection.where.status is None:
         statuses = failed_statuses() if action is v.Action.RETRY else running_statuses()
-        selection = replace(selection, where=_with_status(selection.where, statuses))
+        selection = selection.among(statuses)
     acting = _Acting(action, connection.session(concurrency=how.concurrency), out, how)
     raise SystemExit(int(run(acting.on(given_ids(ids) if ids else selection))))
-
-
-def _with_status(where: v.TaskFilter, statuses: list[v.Status]) -> v.TaskFilter:
-    import attrs  # noqa: PLC0415 - only here
-
-    return attrs.evolve(where, status=statuses)
 
 
 class _Acting:

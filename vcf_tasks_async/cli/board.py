@@ -16,7 +16,7 @@ __all__ = ["Board"]
 
 #: Tasks that are over and still shown.
 _KEPT: Final = 200
-#: Rows for these at least, however many tasks run.
+#: Rows for these at least, however many tasks run; a quarter of a taller screen.
 _FOR_ENDED: Final = 3
 _ID: Final = 8
 
@@ -85,8 +85,10 @@ class Board:
         height -= 2
         running, ended = list(self.running.values()), list(self.ended.items())
         ended.reverse()
+        # The newest first, but what failed before all else: that is what one looks for.
+        ended.sort(key=lambda each: _fate(each[1]) != "failed")
         running.sort(key=lambda progress: progress.task.created_at or now, reverse=True)
-        room = max(1, height - 1 - min(len(ended), _FOR_ENDED))
+        room = max(1, height - 1 - min(len(ended), max(_FOR_ENDED, height // 4)))
         shown = running[: room if len(running) <= room else room - 1]
         over = ended[: max(0, height - 1 - len(shown) - (len(shown) < len(running)))]
         if not shown and not over:
@@ -96,7 +98,7 @@ class Board:
         table = Table(
             [
                 Column("ID"),
-                Column("TASK", least=18),
+                Column("TASK", least=26),
                 Column("PROGRESS"),
                 Column("STEPS", right=True, dropped=2),
                 Column("NOW", least=16, dropped=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.output import Output, clean, clip
@@ -13,7 +14,8 @@ from vcf_tasks_async.cli.times import short
 
 __all__ = ["show_facts", "show_heading", "show_tree"]
 
-Step = v.SubTask | v.Stage
+if TYPE_CHECKING:
+    Step = v.SubTask | v.Stage
 
 
 def show_heading(task: v.Task, out: Output) -> None:

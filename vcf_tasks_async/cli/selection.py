@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +44,12 @@ class Selection:
             return True
         moments = (task.created_at, task.completed_at if task.is_ended else None)
         return any(at is not None and at >= self.since for at in moments)
+
+    def among(self, statuses: Iterable[v.Status]) -> Selection:
+        """The same filters, for tasks in one of *statuses* only."""
+        import attrs  # noqa: PLC0415 - `--help` needs none
+
+        return replace(self, where=attrs.evolve(self.where, status=statuses))
 
     @property
     def only_failed(self) -> bool:

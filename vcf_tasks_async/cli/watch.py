@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 
 import vcf_tasks_async as v
@@ -63,7 +61,7 @@ def watch(
     if every <= 0:
         raise click.UsageError("--every takes more than no time")
     if selection.where.status is None and selection.where.server_status is None:
-        selection = replace(selection, where=attrs.evolve(selection.where, status=running_statuses()))
+        selection = selection.among(running_statuses())
     wanted = given_ids(ids)
     if ids and not wanted:
         return
