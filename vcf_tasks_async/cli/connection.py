@@ -68,11 +68,15 @@ class Connection:
         keys: the merged settings, named as in a profile.
         folder: what paths in a profile are relative to.
         timeout: seconds for each call.
+        fleet: the sites of ``--fleet``, for commands that take all of them.
+        site: the one site of a fleet that is meant.
     """
 
     keys: Mapping[str, Any]
     folder: Path
     timeout: float
+    fleet: v.Fleet | None = None
+    site: v.Site | None = None
 
     @property
     def url(self) -> str:
@@ -81,7 +85,8 @@ class Connection:
         Raises:
             UsageError: none was given.
         """
-        url = self.keys.get("url")
+        self._check_site()
+        url = self.keys.get("url") if self.site is None else self.site.url
         if not url:
             raise v.UsageError(
                 "which SDDC Manager? Give --host, VCF_HOST, or a profile in ~/.config/vcf-tasks/config.toml"
@@ -91,6 +96,8 @@ class Connection:
     @property
     def tls(self) -> v.Tls:
         """How its certificate is judged."""
+        if self.site is not None:
+            return self.site.tls or v.Tls()
         keys = self.keys
         ca_file = None if "ca_file" not in keys else str(self._path(keys["ca_file"]))
         return v.Tls(ca_file=ca_file, fingerprint=keys.get("fingerprint"), verify=keys.get("verify", True))
@@ -98,20 +105,29 @@ class Connection:
     @property
     def username(self) -> str:
         """The user, or how else it logs in."""
+        if self.site is not None:
+            return str(getattr(self.site.auth, "username", "an API key"))
         if "token_env" in self.keys:
             return "the holder of VCF_TOKEN"
         if any(self.keys.get(key) for key in self.keys if key.startswith("api_key")):
             return "an API key"
         return str(self.keys.get("username", ""))
 
-    def session(self, *, concurrency: int | None = None, timeout: float | None = None) -> v.TaskSession:
+    def session(self, *, concurrency: int | None = None) -> v.TaskSession:
         """A session, not opened yet. Asks for the password where only a person knows it.
 
         Raises:
             UsageError: something is missing or can't be meant.
         """
-        keys = self.keys
-        call = self.timeout if timeout is None else min(timeout, self.timeout)
+        keys, call = self.keys, self.timeout
+        self._check_site()
+        if self.site is not None:
+            site = self.site
+            if concurrency is not None:
+                import attrs  # noqa: PLC0415 - a fleet has loaded it already
+
+                site = attrs.evolve(site, concurrency=concurrency)
+            return site.session()
         return v.TaskSession(
             self.url,
             self._auth(),
@@ -121,6 +137,11 @@ class Connection:
             allow_http=keys.get("allow_http", False),
             proxy=keys.get("proxy"),
         )
+
+    def _check_site(self) -> None:
+        if self.fleet is not None and self.site is None:
+            names = ", ".join(self.fleet.sites)
+            raise v.UsageError(f"which site of the fleet? Give --site: it has {v.inert(names, limit=300)}")
 
     def _auth(self) -> v.PasswordAuth | v.ApiKeyAuth | v.BearerAuth:
         if "token_env" in self.keys:
@@ -264,6 +285,11 @@ _OPTIONS: Final = (
         help="Profile in the configuration file.",
     ),
     _option(
+        "--fleet", env="VCF_FLEET", type=click.Path(dir_okay=False), metavar="FILE",
+        help="File of sites, instead of all else here: docs/fleets.md.",
+    ),
+    click.option("--site", metavar="NAME", help="The site of the fleet; `list` takes all without it."),
+    _option(
         "--config", env="VCF_CONFIG", type=click.Path(dir_okay=False), metavar="FILE",
         help="Configuration file instead of ~/.config/vcf-tasks/config.toml.",
     ),
@@ -302,6 +328,9 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
         timeout = options.pop("call_timeout")
         if timeout <= 0:
             raise click.UsageError("--call-timeout takes more than no time")
+        fleet, site = options.pop("fleet"), options.pop("site")
+        if fleet is not None or site is not None:
+            return command(connection=_of_fleet(fleet, site, given, timeout), **options)
         layers = layers_of(given, ctx.get_parameter_source, os.environ)
         file = config_path() if path is None else Path(path).expanduser()
         if path is not None and not file.is_file():
@@ -314,6 +343,28 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _of_fleet(path: str | None, name: str | None, given: Mapping[str, Any], timeout: float) -> Connection:
+    """The connection to a site of a fleet, or to all of them."""
+    ctx = click.get_current_context()
+    typed = [each for each in given if ctx.get_parameter_source(each) is ParameterSource.COMMANDLINE]
+    if path is None or typed:
+        what = (
+            f"--fleet and --{typed[0].replace('_', '-')} don't go together"
+            if typed
+            else "--site goes with --fleet"
+        )
+        raise click.UsageError(f"{what}: the file of sites says where they are, and who you are")
+    _show_warnings()
+    fleet = v.Fleet.from_toml(path)
+    sites = fleet.sites
+    if name is None:
+        return Connection({}, Path(), timeout, fleet, next(iter(sites.values())) if len(sites) == 1 else None)
+    if name not in sites:
+        shown = v.inert(", ".join(sites), limit=300)
+        raise v.UsageError(f"{path} has no site {v.inert(name, limit=60)!r}: it has {shown}")
+    return Connection({}, Path(), timeout, None, sites[name])
 
 
 class _Warnings(logging.Handler):

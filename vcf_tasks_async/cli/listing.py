@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -59,70 +59,113 @@ def list_tasks(
       vcf-tasks list --type HOST_COMMISSION --json | jq -r .cause
       vcf-tasks list --failed -q | vcf-tasks retry - --yes
     """
-    whole = run(_list(connection.session(), selection, out, sort, limit))
+    listing = _Listing(selection, out, sort, limit, with_sites=connection.fleet is not None)
+    if connection.fleet is not None:
+        whole = run(_list_fleet(connection.fleet, listing))
+    else:
+        whole = run(_list(connection.session(), listing))
     if not whole:
         raise SystemExit(int(Exit.FAILED))
 
 
-async def _list(
-    session: v.TaskSession, selection: Selection, out: Output, sort: str | None, limit: int | None
-) -> bool:
-    """Print the tasks. Returns whether these are all there are."""
-    async with session, session.stream(selection.where) as stream:
-        tasks = (task async for task in stream if selection.matches(task))
-        async with aclosing(tasks):
-            if sort is not None:
-                await _print(
-                    _listed(_sorted([task async for task in tasks], sort)), out, session, selection, limit
-                )
+async def _list(session: v.TaskSession, listing: _Listing) -> bool:
+    """Print one site's tasks. Returns whether these are all there are."""
+    async with session, session.stream(listing.where) as stream:
+        items = (_Item(None, session.manager, task) async for task in stream)
+        async with aclosing(items):
+            await listing.print(items)
+        return _is_whole(stream, cut=listing.was_cut)
+
+
+async def _list_fleet(fleet: v.Fleet, listing: _Listing) -> bool:
+    """Print the tasks of all sites. Returns whether these are all there are."""
+    managers = {name: site.url.partition("://")[2] or site.url for name, site in fleet.sites.items()}
+    async with fleet, fleet.stream(listing.where, raise_troubles=False) as stream:
+        items = (_Item(site, managers[site], task) async for site, task in stream)
+        async with aclosing(items):
+            await listing.print(items)
+        for trouble in stream.troubles.values():
+            warn(clean(trouble))
+        whole = [_is_whole(each, cut=listing.was_cut) for each in stream.sites.values()]
+        return all(whole) and not stream.troubles
+
+
+def _is_whole(stream: v.TaskStream, *, cut: bool) -> bool:
+    """Whether a listing has told all there is; says so where it has not."""
+    for error in stream.malformed:
+        warn(f"left out, for it can't be read: {clean(error)}")
+    if not stream.complete and not cut:
+        warn("the listing could not be made whole: tasks may be missing, list again")
+    return (stream.complete or cut) and not stream.malformed
+
+
+class _Item(NamedTuple):
+    """A task, and where it is."""
+
+    site: str | None
+    manager: str
+    task: v.Task
+
+
+class _Listing:
+    """What is to be listed, and how it is printed."""
+
+    def __init__(
+        self, selection: Selection, out: Output, sort: str | None, limit: int | None, *, with_sites: bool
+    ) -> None:
+        self.where = selection.where
+        self.was_cut = False
+        self._selection = selection
+        self._out = out
+        self._sort = sort
+        self._limit = limit
+        self._table = _TaskTable(selection, with_sites=with_sites)
+        self._number = 0
+
+    async def print(self, items: AsyncIterator[_Item]) -> None:
+        """Print what is meant of *items*, as they come or in their order."""
+        if self._sort is not None:
+            meant = [item async for item in items if self._selection.matches(item.task)]
+            for item in _sorted(meant, self._sort)[: self._limit]:
+                self._add(item)
+        else:
+            async for item in items:
+                if self._selection.matches(item.task):
+                    self._add(item)
+                if self._number == self._limit:
+                    self.was_cut = True
+                    break
+        if self._out.is_text:
+            if self._number:
+                self._table.print(self._out)
             else:
-                await _print(tasks, out, session, selection, limit)
-        for error in stream.malformed:
-            warn(f"left out, for it can't be read: {clean(error)}")
-        cut = limit is not None and not stream.complete and not stream.malformed
-        if not stream.complete and not cut:
-            warn("the listing could not be made whole: tasks may be missing, list again")
-        return (stream.complete or cut) and not stream.malformed
+                self._out.line("no tasks")
 
-
-async def _print(
-    tasks: AsyncIterator[v.Task], out: Output, session: v.TaskSession, selection: Selection, limit: int | None
-) -> None:
-    table = _TaskTable(selection)
-    number = 0
-    async for task in tasks:
-        number += 1
-        if out.quiet:
-            out.line(clean(task.id))
-        elif out.json:
-            out.record(of_task(task, session.manager))
+    def _add(self, item: _Item) -> None:
+        self._number += 1
+        if self._out.quiet:
+            self._out.line(clean(item.task.id))
+        elif self._out.json:
+            site = {} if item.site is None else {"site": item.site}
+            self._out.record({**of_task(item.task, item.manager), **site})
         else:
-            table.add(task)
-        if number == limit:
-            break
-    if out.is_text:
-        if number:
-            table.print(out)
-        else:
-            out.line("no tasks")
+            self._table.add(item)
 
 
-async def _listed(tasks: list[v.Task]) -> AsyncIterator[v.Task]:
-    for task in tasks:
-        yield task
-
-
-def _sorted(tasks: list[v.Task], sort: str) -> list[v.Task]:
+def _sorted(items: list[_Item], sort: str) -> list[_Item]:
     key = _KEYS[sort.removeprefix("-")]
-    told = [task for task in tasks if key(task) is not None]
-    return [*sorted(told, key=key, reverse=sort.startswith("-")), *(t for t in tasks if key(t) is None)]
+    told = [item for item in items if key(item.task) is not None]
+    told.sort(key=lambda item: key(item.task), reverse=sort.startswith("-"))
+    return [*told, *(item for item in items if key(item.task) is None)]
 
 
 class _TaskTable:
     """Tasks as rows; what a row shows is kept, not the task."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, *, with_sites: bool) -> None:
+        self._with_sites = with_sites
         columns = [
+            *([Column("SITE", least=6)] if with_sites else []),
             Column("ID"),
             Column("STATUS", least=9),
             Column("AGE", right=True, dropped=1),
@@ -136,12 +179,15 @@ class _TaskTable:
         self._ids: list[str] = []
         self._now = datetime.now(UTC)
 
-    def add(self, task: v.Task) -> None:
+    def add(self, item: _Item) -> None:
+        """One more row."""
+        task = item.task
         self._ids.append(clean(task.id))
         style = status_style(task.status)
         created = task.created_at
         age = None if created is None else (self._now - created).total_seconds()
         row = [
+            *([Cell(clean(item.site), "cyan")] if self._with_sites else []),
             Cell(self._ids[-1], "dim"),
             Cell(clean(task.raw_status) or "no status", style),
             Cell("" if age is None or age < 0 else short(age).split()[0]),
@@ -156,9 +202,10 @@ class _TaskTable:
         self._table.rows.append(row)
 
     def print(self, out: Output) -> None:
+        """All rows, with ids cut to what tells them apart where there is little room."""
         if out.width is not None and out.width < _WIDE:
             for row, shown in zip(self._table.rows, beginnings(self._ids), strict=True):
-                row[0] = Cell(shown, "dim")
+                row[int(self._with_sites)] = Cell(shown, "dim")
         self._table.print(out)
 
 
