@@ -282,3 +282,17 @@ def test_completion_completes_commands_options_and_statuses() -> None:
     assert "plain,retry" in completed("vcf-tasks re", 1)
     assert "plain,--failed" in completed("vcf-tasks list --fa", 2)
     assert "plain,TIMED_OUT" in completed("vcf-tasks list --status TI", 3)
+
+
+def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site: Launcher) -> None:
+    assert site.lines("settings", code=7) == []
+    assert "9.1" in site.complaint
+    with simulate("--port", "0", "--tasks", "3", "--release", "9.1") as simulator:
+        launcher.environment = dict(simulator.environment)
+        [before] = launcher.records("settings")
+        days = before["retentionDays"] + 1
+        assert launcher.lines("settings", "--retention-days", str(days), code=2) == []
+        shown = launcher.on_terminal("settings", "--retention-days", str(days), answers={"[y/N]": "y\n"})
+        assert f"tasks are kept for {days} days" in shown.text
+        assert launcher.lines("settings", "--retention-days", "7", "--yes") == ["tasks are kept for 7 days"]
+        assert launcher.records("settings")[0] == {**before, "retentionDays": 7}
