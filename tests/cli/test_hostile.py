@@ -58,6 +58,12 @@ def _evil() -> Iterator[SddcManagerSimulator]:
     simulator.faults.add(method="PATCH", path="/v1/tasks/.*", times=None, status=409, body=words)
     simulator.faults.add(method="DELETE", path="/v1/tasks/.*", times=None, status=400, body=words)
     simulator.faults.add(method="GET", path="/v1/tasks/5ee.*", times=None, status=400, body=words)
+    account = {
+        "id": EVIL, "name": EVIL, "username": EVIL, "resourceName": EVIL, "entityType": EVIL, "status": "FAILED",
+        "errors": [{"message": EVIL}], "oldPassword": EVIL, "newPassword": EVIL,
+    }  # fmt: skip
+    changes = {"elements": [{**evil_task(_IDS[0], "Failed"), "subTasks": [account]}]}
+    simulator.faults.add(path="/v1/credentials/tasks", times=None, status=200, body=json.dumps(changes))
     with simulator.in_thread() as running:
         yield running
 
@@ -84,6 +90,7 @@ COMMANDS = {
     "retry": ("retry", _IDS[0], "--yes"),
     "retry-failed": ("retry", "--failed", "--yes"),
     "cancel": ("cancel", "--running", "--yes"),
+    "credentials": ("credentials",),
     "no-such-beginning": ("get", "evil"),
     "login": ("login", "--check", "-u", EVIL.replace("\x00", "").replace("\ud800", "")),
 }
@@ -98,7 +105,7 @@ def test_text_of_an_enemy_stays_text_in_a_pipe(evil: Launcher, name: str) -> Non
     said = ended.out + ended.err
     if name not in ("no-such-beginning", "login"):
         assert "\\x1b[31m\\x1b]0;own\\x07" in said
-    if name in ("list", "list-failed", "get", "tree", "retry-failed"):
+    if name in ("list", "list-failed", "get", "tree", "retry-failed", "credentials"):
         assert "[red]x[/red] [link=http://e]:skull:" in said
         assert "\\u202eback" in said
 
@@ -112,7 +119,7 @@ def test_json_keeps_it_to_the_letter_and_is_plain_ascii(evil: Launcher, name: st
     assert not _FORBIDDEN.search(ended.err)
     records = [json.loads(line) for line in ended.out.splitlines()]
     assert records
-    if name in ("list", "get", "tree"):
+    if name in ("list", "get", "tree", "credentials"):
         assert records[0]["name"] == EVIL
 
 

@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "wait": Place("wait", "wait", "Wait until tasks have ended, and tell by exit code how."),
     "retry": Place("acting", "retry", "Retry failed tasks, any number of them."),
     "cancel": Place("acting", "cancel", "Cancel running tasks, any number of them."),
+    "credentials": Place(
+        "credentials", "credentials", "List credential (password) tasks, with the accounts they are about."
+    ),
     "settings": Place("settings", "settings", "Show or set for how long tasks are kept."),
     "login": Place("login", "login", "Log in, and say what is wrong when that fails."),
     "trust": Place("trust", "trust", "Show a host's certificate, and pin it in a profile."),

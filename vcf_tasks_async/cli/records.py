@@ -10,7 +10,7 @@ from typing import Any
 
 import vcf_tasks_async as v
 
-__all__ = ["cause_and_remedy", "of_event", "of_outcome", "of_report", "of_step", "of_task"]
+__all__ = ["cause_and_remedy", "of_event", "of_outcome", "of_report", "of_step", "of_task", "state"]
 
 
 def of_task(task: v.Task, manager: str) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def of_task(task: v.Task, manager: str) -> dict[str, Any]:
         "id": task.id,
         "name": task.name,
         "type": task.type,
-        **_state(task),
+        **state(task),
         "progress": round(task.progress, 4),
         "retryable": task.is_retryable,
         "cancellable": task.is_cancellable,
@@ -38,7 +38,7 @@ def of_step(task: v.Task, path: str, step: v.SubTask | v.Stage) -> dict[str, Any
         "path": path,
         "name": step.name,
         "type": step.type,
-        **_state(step),
+        **state(step),
         "cause": cause,
         "remedy": remedy,
     }
@@ -105,7 +105,8 @@ def cause_and_remedy(errors: tuple[v.ErrorDetail, ...]) -> tuple[str | None, str
     return inner.text or error.text, remedy
 
 
-def _state(node: v.Task | v.SubTask | v.Stage) -> dict[str, Any]:
+def state(node: v.Task | v.SubTask | v.Stage | v.CredentialsTask | v.CredentialsSubTask) -> dict[str, Any]:
+    """The status and times of anything that has them."""
     return {
         "status": node.status.value,
         "rawStatus": node.raw_status,
