@@ -131,7 +131,7 @@ def test_watch_of_ids_tells_of_these_and_ends_with_them(site: Launcher, tasks: l
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_watch_on_a_terminal_is_a_table_that_moves(site: Launcher, columns: int) -> None:
-    shown = site.on_terminal("watch", "--every", "0.2", "--for", "0.8", columns=columns)
+    shown = site.on_terminal("watch", "--every", "0.2", "--for", "1.2", columns=columns)
     assert re.search(r" [1-9]\d* running", shown.text)
     assert all(title in shown.text for title in ("TASK", "PROGRESS", "NOW", "TIME"))
     assert re.search(r"━+─* +\d+%", shown.text)

@@ -40,6 +40,8 @@ _CODES: list[tuple[Exception, int]] = [
     (v.WaitTimeout("x"), 6),
     (v.WaitError("x"), 1),
     (v.BulkFailures("x", report=v.BulkReport(v.Action.RETRY)), 1),
+    (v.SiteTroubles.__new__(v.SiteTroubles), 1),
+    (v.FleetFailures.__new__(v.FleetFailures), 1),
     (v.VcfTasksError("x"), 1),
     (OSError("x"), 1),
 ]
