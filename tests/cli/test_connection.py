@@ -12,7 +12,8 @@ from click.core import ParameterSource
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli import passwords
-from vcf_tasks_async.cli.connection import Connection, layers_of, merged
+from vcf_tasks_async.cli.connection import Connection
+from vcf_tasks_async.cli.layers import layers_of, merged
 from vcf_tasks_async.cli.listing import list_tasks
 from vcf_tasks_async.cli.profiles import Config, config_path, read_config
 
