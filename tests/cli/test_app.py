@@ -16,8 +16,9 @@ for arguments in {every!r}:
     try:
         main()
     except SystemExit as ended:
-        heavy = [name for name in ("aiohttp", "attrs", "rich", "cattrs", "anyio", "vcf_tasks_async.session",
-                                   "vcf_tasks_async.testing.simulator") if name in sys.modules]
+        heavy = [name for name in ("aiohttp", "attrs", "rich", "cattrs", "anyio", "jinja2",
+                                   "vcf_tasks_async.session", "vcf_tasks_async.testing.simulator")
+                 if name in sys.modules]
         print("exit", ended.code, *arguments, "heavy", heavy)
 """
 _BARE = """
@@ -85,6 +86,7 @@ def test_an_unknown_command_is_told_with_exit_code_2() -> None:
     [
         (["click", "rich"], ["demo"], "cli"),
         (["rich"], ["--help"], "cli"),
+        (["jinja2"], ["report", "-H", "x"], "cli"),
         (["jwt"], ["demo"], "demo"),
         (["jwt"], ["simulate"], "demo"),
         (["trustme"], ["simulate", "--tls"], "demo"),

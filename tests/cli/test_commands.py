@@ -113,8 +113,12 @@ def test_get_and_tree_have_the_cause_and_its_remedy_in_view(
     assert "\r\n\r\n" in site.on_terminal("get", task["id"][:8], second["id"][:8]).text
 
 
-def test_watch_is_a_log_in_a_pipe(fast: Launcher) -> None:
-    lines = fast.lines("watch", "--every", "0.2", "--for", "1.5s")
+def test_watch_is_a_log_in_a_pipe(launcher: Launcher) -> None:
+    with SddcManagerSimulator(40, seed=4, running=0.5, zombies=0, speed=200).in_thread() as running:
+        launcher.environment = {
+            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
+        }  # fmt: skip
+        lines = launcher.lines("watch", "--every", "0.2", "--for", "1.5s")
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  " + _UUID.pattern + "  ", line) for line in lines)
     assert any("  appeared  In Progress  " in line for line in lines)
     assert any("  subtask   IN_PROGRESS → SUCCESSFUL  " in line for line in lines)

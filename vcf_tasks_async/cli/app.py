@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "wait": Place("wait", "wait", "Wait until tasks have ended, and tell by exit code how."),
     "retry": Place("acting", "retry", "Retry failed tasks, any number of them."),
     "cancel": Place("acting", "cancel", "Cancel running tasks, any number of them."),
+    "report": Place(
+        "report", "report", "Write a report on all tasks: a timeline, why tasks failed, counts, durations."
+    ),
     "credentials": Place(
         "credentials", "credentials", "List credential (password) tasks, with the accounts they are about."
     ),
@@ -100,5 +103,6 @@ def vcf_tasks() -> None:
       vcf-tasks list --failed --since 1d           what failed since yesterday, and why
       vcf-tasks watch                              what runs now, live
       vcf-tasks retry --failed --wait              retry all that failed, and follow them to their end
+      vcf-tasks report --output tasks.html         all tasks as one page
       vcf-tasks simulate --port 8443               an SDDC Manager to write code against
     """
