@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Mapping
 from pathlib import Path
 
 from canaries import watch
@@ -22,13 +23,26 @@ _SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 def environment(**more: str) -> dict[str, str]:
     """A plain terminal's environment, whatever the tests themselves run in."""
     unwanted = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return kept | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | more
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in unwanted and not name.startswith("VCF_")
+    }
+    # Whoever runs the tests may have a configuration.
+    return kept | {"TERM": "xterm-256color", "PYTHONUTF8": "1", "XDG_CONFIG_HOME": "/nowhere"} | more
 
 
-def in_pipe(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
+def in_pipe(*command: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, env=environment(**more), timeout=18, check=False
+        command,
+        capture_output=True,
+        text=True,
+        input=typed,
+        env=environment(**more),
+        timeout=18,
+        check=False,
+        # Without a terminal of its own, nobody can be asked behind the test's back.
+        start_new_session=True,
     )
 
 
@@ -38,19 +52,37 @@ def script(source: str) -> tuple[str, ...]:
 
 
 class OnTerminal:
-    """What a command wrote on a terminal of *columns*, byte by byte, and how it ended."""
+    """What a command wrote on a terminal of *columns*, byte by byte, and how it ended.
 
-    def __init__(self, *command: str, columns: int = 80, rows: int = 60) -> None:
+    *answers* are typed once what they answer is on the screen.
+    """
+
+    def __init__(
+        self,
+        *command: str,
+        columns: int = 80,
+        rows: int = 60,
+        answers: Mapping[str, str] = {},
+        **more: str,
+    ) -> None:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(), start_new_session=True
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment(**more),
+            start_new_session=True,
         )
         os.close(theirs)
         self.raw = b""
+        waiting = {question.encode(): answer.encode() for question, answer in answers.items()}
         try:
             while chunk := _read(ours):
                 self.raw += chunk
+                for question in [question for question in waiting if question in self.raw]:
+                    os.write(ours, waiting.pop(question))
             self.code = process.wait(timeout=5)
         finally:
             process.kill()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 from terminal import VCF_TASKS, in_pipe, script
+
+from vcf_tasks_async.cli.app import COMMANDS, vcf_tasks
 
 _WATCHED = """
 import sys
 from vcf_tasks_async.cli import main
-sys.argv = ["vcf-tasks", {arguments}]
-try:
-    main()
-except SystemExit as ended:
-    heavy = [name for name in ("aiohttp", "rich", "cattrs", "anyio", "jinja2",
-                               "vcf_tasks_async.testing.simulator")
-             if name in sys.modules]
-    print("exit", ended.code, "heavy", heavy)
+for arguments in {every!r}:
+    sys.argv = ["vcf-tasks", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        heavy = [name for name in ("aiohttp", "attrs", "rich", "cattrs", "anyio", "jinja2",
+                                   "vcf_tasks_async.session", "vcf_tasks_async.testing.simulator")
+                 if name in sys.modules]
+        print("exit", ended.code, *arguments, "heavy", heavy)
 """
 _BARE = """
 import sys
@@ -32,12 +36,22 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    "arguments", ['"--help"', '"--version"', '"demo", "--help"', '"simulate", "--help"', '"report", "--help"']
-)
-def test_help_loads_nothing_heavy(arguments: str) -> None:
-    ended = in_pipe(*script(_WATCHED.format(arguments=arguments)))
-    assert ended.stdout.splitlines()[-1] == "exit 0 heavy []"
+def test_help_loads_nothing_heavy_and_no_command() -> None:
+    every = [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)]
+    ended = in_pipe(*script(_WATCHED.format(every=every)))
+    told = [line for line in ended.stdout.splitlines() if line.startswith("exit ")]
+    # `demo`, which comes late, names what it filters by.
+    early = every[: every.index(["demo", "--help"])]
+    assert told[: len(early)] == [f"exit 0 {' '.join(arguments)} heavy []" for arguments in early]
+    assert [line.partition("heavy ")[2] for line in told[len(early) :]] == ["['attrs']"] * (
+        len(every) - len(early)
+    )
+    modules = (
+        "print('asyncio' in sys.modules, [m for m in sys.modules if m.startswith('vcf_tasks_async.cli.')])"
+    )
+    first = in_pipe(*script(_WATCHED.format(every=[["--help"]]) + modules))
+    ours = [f"vcf_tasks_async.cli.{room}" for room in ("exits", "running", "app")]
+    assert first.stdout.splitlines()[-1] == f"False {ours}"
 
 
 def test_help_gives_examples_and_exit_codes() -> None:
@@ -46,6 +60,25 @@ def test_help_gives_examples_and_exit_codes() -> None:
     assert "vcf-tasks demo " in ended.stdout
     assert "vcf-tasks simulate --port 8443" in ended.stdout
     assert "130" in ended.stdout
+    assert all(f"\n  {name} " in ended.stdout for name in COMMANDS)
+    assert "asyncio" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_of_each_command_what_the_command_says(name: str) -> None:
+    command = vcf_tasks.get_command(click.Context(vcf_tasks), name)
+    assert command is not None
+    assert command.name == name
+    assert COMMANDS[name].help == (command.help or "").partition("\n")[0]
+    assert "Examples:\n" in (command.help or "") or name == "demo"
+    assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option)), (
+        "each option says what it does"
+    )
+
+
+def test_an_unknown_command_is_told_with_exit_code_2() -> None:
+    with pytest.raises(click.UsageError, match="No such command"):
+        vcf_tasks.main(["lst"], standalone_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +86,7 @@ def test_help_gives_examples_and_exit_codes() -> None:
     [
         (["click", "rich"], ["demo"], "cli"),
         (["rich"], ["--help"], "cli"),
-        (["jinja2"], ["report", "--url", "x"], "cli"),
+        (["jinja2"], ["report", "-H", "x"], "cli"),
         (["jwt"], ["demo"], "demo"),
         (["jwt"], ["simulate"], "demo"),
         (["trustme"], ["simulate", "--tls"], "demo"),
@@ -61,7 +94,7 @@ def test_help_gives_examples_and_exit_codes() -> None:
 )
 def test_a_missing_extra_is_named_in_one_line(missing: list[str], arguments: list[str], extra: str) -> None:
     ended = in_pipe(*script(_BARE.format(missing=missing, arguments=arguments)))
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
     assert all(module in ended.stderr for module in missing)

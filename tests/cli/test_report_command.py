@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from report_tasks import Document
+from simulator_process import simulate
 from terminal import VCF_TASKS, OnTerminal, in_pipe
-from test_simulate import simulate
 
 _TASKS = 40
 
@@ -24,7 +24,7 @@ def sddc() -> Iterator[dict[str, str]]:
         facts = dict(line.rsplit("  ", 1) for line in simulator.welcome.splitlines() if "  " in line[:14])
         said = {name.strip(): value.strip() for name, value in facts.items()}
         yield {
-            "VCF_URL": simulator.url, "VCF_USERNAME": said["user name"], "VCF_PASSWORD": said["password"],
+            "VCF_HOST": simulator.url, "VCF_USERNAME": said["user name"], "VCF_PASSWORD": said["password"],
         }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_a_file_gets_the_page_and_the_terminal_one_line(sddc: dict[str, str], tm
     assert ended.stderr.startswith(f"{file}: {_TASKS} tasks: ")
     assert ended.stderr.count("\n") == 1
     page = Document(file.read_text("utf-8"))
-    assert f"Tasks of {sddc['VCF_URL'].removeprefix('http://')}" in page.text
+    assert f"Tasks of {sddc['VCF_HOST'].removeprefix('http://')}" in page.text
     assert f"{_TASKS} tasks, read on" in page.text
     assert list(tmp_path.iterdir()) == [file]
     (tmp_path / "new").touch()
@@ -54,16 +54,12 @@ def test_the_formats_go_to_stdout_and_agree(sddc: dict[str, str], tmp_path: Path
     assert page.stderr == ""
 
 
-def test_html_is_not_poured_into_a_terminal_but_markdown_is(
-    sddc: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in sddc.items():
-        monkeypatch.setenv(name, value)
-    refused = OnTerminal(*VCF_TASKS, "report")
+def test_html_is_not_poured_into_a_terminal_but_markdown_is(sddc: dict[str, str]) -> None:
+    refused = OnTerminal(*VCF_TASKS, "report", **sddc)
     assert refused.code == 2
     assert "--output tasks.html" in refused.text
     assert "<" not in refused.text
-    shown = OnTerminal(*VCF_TASKS, "report", "--format", "md")
+    shown = OnTerminal(*VCF_TASKS, "report", "--format", "md", **sddc)
     assert shown.code == 0
     assert shown.text.startswith("# Tasks of 127.0.0.1:")
 
@@ -81,7 +77,7 @@ def test_what_fails_is_told_in_one_line_and_leaves_the_old_report(
     file = tmp_path / "tasks.md"
     file.write_text("old")
     ended = in_pipe(*VCF_TASKS, "report", "-o", str(file), **sddc | {"VCF_PASSWORD": "wrong"})
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (4, "", 1)
     assert file.read_text() == "old"
     ended = in_pipe(*VCF_TASKS, "report", "-o", str(tmp_path / "none" / "x.html"), **sddc)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)

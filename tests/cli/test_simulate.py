@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from terminal import VCF_TASKS, environment, in_pipe
-
-
-class Simulator:
-    """A running `vcf-tasks simulate`: its address from its first line, and the rest of its welcome."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        self.process = process
-        said = re.fullmatch(r"listening on (https?://\S+)\n", process.stdout.readline())
-        assert said
-        self.url = said[1]
-        self.welcome = ""
-        while "Ctrl-C" not in self.welcome:
-            line = process.stdout.readline()
-            assert line, self.welcome
-            self.welcome += line
-
-    @property
-    def snippet(self) -> str:
-        end = "asyncio.run(main())"
-        return self.welcome[self.welcome.index("import asyncio") : self.welcome.index(end) + len(end)]
-
-
-@contextmanager
-def simulate(*options: str) -> Iterator[Simulator]:
-    with subprocess.Popen(
-        [*VCF_TASKS, "simulate", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as process:
-        try:
-            yield Simulator(process)
-        finally:
-            process.kill()
+from simulator_process import simulate
+from terminal import VCF_TASKS, in_pipe
 
 
 @pytest.mark.parametrize("options", [(), ("--tls",), ("--host", "0.0.0.0"), ("--release", "4.5")])

@@ -1,21 +1,25 @@
 """The command line, `vcf-tasks`: the library's face, in a terminal. Needs the `cli` extra.
 
-One module for each command; `show` is what they share on the screen, `running` how they begin and end.
+One module for each command, which `app` loads when it is asked for. They share: `connection`, `layers`,
+`profiles` and `passwords` (which SDDC Manager, and who we are), `selection` (which tasks), `output` and
+`records` (text and JSON), `show` and `live` (what moves on a terminal), `running` and `exits` (how they begin
+and end).
 """
 
 from __future__ import annotations
 
-from vcf_tasks_async.cli.running import INTERRUPTED, harden_output, need
+from vcf_tasks_async.cli.exits import Exit
+from vcf_tasks_async.cli.running import harden_output, need
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """What the script `vcf-tasks` runs. Exit codes: 0 done, 1 not, 2 wrong usage, 130 stopped by Ctrl-C."""
+    """What the script `vcf-tasks` runs. Its exit codes are `Exit`."""
     harden_output()
     need("cli", "click", "rich")
     try:
         from vcf_tasks_async.cli.app import vcf_tasks  # noqa: PLC0415 - only once click is there
     except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(int(Exit.INTERRUPTED)) from None
     vcf_tasks.main(prog_name="vcf-tasks")

@@ -10,12 +10,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import click
 
 import vcf_tasks_async as v
-from vcf_tasks_async.cli.running import INTERRUPTED, fail, need, run
+from vcf_tasks_async.cli.connection import Connection, connected
+from vcf_tasks_async.cli.exits import Exit
+from vcf_tasks_async.cli.running import fail, need, run
 
 if TYPE_CHECKING:
     from vcf_tasks_async.cli.report_data import ReportData
@@ -26,15 +27,7 @@ _FORMATS: Final = ("html", "json", "csv", "md")
 _STDOUT: Final = "-"
 
 
-@click.command(
-    epilog="The HTML file loads nothing from anywhere: it can be read where there is no network."
-    " Exit codes: 0 done, 1 not done, 2 wrong usage, 130 stopped by Ctrl-C."
-)
-@click.option("--url", envvar="VCF_URL", required=True, help="SDDC Manager's address.  [env: VCF_URL]")
-@click.option(
-    "--username", envvar="VCF_USERNAME", default="administrator@vsphere.local", show_default=True,
-    help="Who logs in, with the password in VCF_PASSWORD.  [env: VCF_USERNAME]",
-)  # fmt: skip
+@click.command(epilog="The HTML file loads nothing from anywhere: it can be read where there is no network.")
 @click.option(
     "--format", "-f", "form", type=click.Choice(_FORMATS),
     help="html unless the name of the output says otherwise.",
@@ -43,14 +36,15 @@ _STDOUT: Final = "-"
     "--output", "-o", default=_STDOUT, type=click.Path(dir_okay=False, allow_dash=True),
     help="The file to write; stdout without it.",
 )  # fmt: skip
-def report(url: str, username: str, form: str | None, output: str) -> None:
+@connected
+def report(connection: Connection, form: str | None, output: str) -> None:
     """Write a report on all tasks: a timeline, why tasks failed, counts, durations.
 
     \b
     Examples:
-      vcf-tasks report --url sfo-vcf01.rainpole.io --output tasks.html
-      vcf-tasks report --url sfo-vcf01.rainpole.io --output tasks.csv
-      vcf-tasks report --url sfo-vcf01.rainpole.io --format md | less
+      vcf-tasks report -H sfo-vcf01.rainpole.io --output tasks.html
+      vcf-tasks report -H sfo-vcf01.rainpole.io --output tasks.csv
+      vcf-tasks report -H sfo-vcf01.rainpole.io --format md | less
     """
     need("cli", "jinja2")
     form = form or _format_of(output)
@@ -59,27 +53,16 @@ def report(url: str, username: str, form: str | None, output: str) -> None:
     if output != _STDOUT and not Path(output).absolute().parent.is_dir():
         # Said before minutes are spent on reading.
         fail(f"can't write {v.inert(output, limit=300)}: there is no such directory")
-    manager = urlsplit(url if "//" in url else f"//{url}").netloc.rpartition("@")[2] or url
-    data = run(read(_session(url, username), manager))
+    session = connection.session()
+    data = run(read(session, session.manager))
     try:
         document = render(data, form)
         # As bytes: the document says UTF-8, whatever the terminal's encoding.
         _write(output, document.encode("utf-8", "replace"))
     except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(int(Exit.INTERRUPTED)) from None
     if output != _STDOUT:
         click.echo(f"{output}: {_tally(data)}", err=True)
-
-
-def _session(url: str, username: str) -> v.TaskSession:
-    """The session that the options ask for."""
-    password = os.environ.get("VCF_PASSWORD")
-    if not password:
-        raise click.UsageError("set VCF_PASSWORD to the password of --username.")
-    try:
-        return v.TaskSession(url, v.PasswordAuth(username, password))
-    except v.UsageError as error:
-        raise click.UsageError(v.inert(str(error), limit=1000)) from error
 
 
 async def read(session: v.TaskSession, manager: str, where: v.TaskFilter | None = None) -> ReportData:

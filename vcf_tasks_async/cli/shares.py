@@ -43,20 +43,21 @@ def status_style(status: v.Status) -> str:
     return "magenta" if status.is_ended else "bright_black" if status is v.Status.UNKNOWN else "cyan"
 
 
+# By value: `--help` shall load no models.
 _RESULT_STYLES: Final = {
-    v.Result.ACCEPTED: "green",
-    v.Result.SKIPPED: "yellow",
-    v.Result.REJECTED: "red",
-    v.Result.NOT_SENT: "red",
-    v.Result.UNKNOWN: "magenta",
+    "accepted": "green",
+    "skipped": "yellow",
+    "rejected": "red",
+    "not_sent": "red",
+    "unknown": "magenta",
 }
 
 
 def of_results(counts: Mapping[v.Result, int]) -> list[Share]:
     """The shares of a bulk run's targets by result."""
     return [
-        Share(result.value.replace("_", " "), counts.get(result, 0), style)
-        for result, style in _RESULT_STYLES.items()
+        Share(name.replace("_", " "), counts.get(v.Result(name), 0), style)
+        for name, style in _RESULT_STYLES.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""What commands put on the screen: headings, bars, tables. The only module here that knows rich.
+"""What `demo` and the progress of a bulk run put on the screen: headings, bars, tables. Drawn by rich.
 
 Whatever came from a server goes through `safe`; markup is off, so that ``[red]`` in a task's name is
 text. Where stdout is no terminal, nothing moves and nothing is coloured: each meter is written once.
@@ -113,10 +113,10 @@ class _Indented:
 
 
 class Screen:
-    """Where a command shows what it does: stdout, terminal or not."""
+    """Where a command shows what it does, terminal or not: stdout, or stderr beside what stdout is for."""
 
-    def __init__(self) -> None:
-        self.console = Console(markup=False, highlight=False, emoji=False)
+    def __init__(self, *, stderr: bool = False) -> None:
+        self.console = Console(markup=False, highlight=False, emoji=False, stderr=stderr)
 
     def title(self, name: str, text: str) -> None:
         """What this is, as the first line."""

@@ -1,0 +1,127 @@
+"""`vcf-tasks credentials`: credential (password) tasks, account by account. Reads only; shows no password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import vcf_tasks_async as v
+from vcf_tasks_async.cli.connection import Connection, connected
+from vcf_tasks_async.cli.exits import Exit
+from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean, output_options
+from vcf_tasks_async.cli.records import cause_and_remedy, state
+from vcf_tasks_async.cli.running import run, warn
+from vcf_tasks_async.cli.selection import failed_statuses
+from vcf_tasks_async.cli.shares import status_style
+from vcf_tasks_async.cli.times import short
+
+__all__ = ["credentials"]
+
+
+@click.command(
+    epilog="A retry of one needs to be told what is to be set, and with which passwords: that is code, in"
+    " docs/credentials.md."
+)
+@click.option("--failed", is_flag=True, help="Only those that have failed.")
+@click.option("--type", metavar="TYPE", help="UPDATE, ROTATE, REMEDIATE or UPDATE_AUTO_ROTATE_POLICY.")
+@output_options
+@connected
+def credentials(connection: Connection, out: Output, failed: bool, type: str | None) -> None:  # noqa: A002 - the API's
+    """List credential (password) tasks, with the accounts they are about.
+
+    \b
+    Examples:
+      vcf-tasks credentials --failed
+      vcf-tasks credentials --type ROTATE --json | jq -r '.steps[].resource'
+    """
+    where = v.TaskFilter(status=failed_statuses() if failed else None, type=type)
+    if not run(_list(connection.session(), where, out)):
+        raise SystemExit(int(Exit.FAILED))
+
+
+async def _list(session: v.TaskSession, where: v.TaskFilter, out: Output) -> bool:
+    """Print them. Returns whether these are all there are."""
+    columns = [Column("ID"), Column("STATUS", least=9), Column("TOOK", right=True, dropped=2)]
+    columns += [
+        Column("TYPE", least=8, dropped=3),
+        Column("ACCOUNT", least=24),
+        Column("CAUSE", least=30, dropped=1),
+    ]
+    table = Table(columns)
+    async with session, session.credentials.stream(where) as stream:
+        async for task in stream:
+            if out.json:
+                out.record(_record(task, session.manager))
+            elif out.quiet:
+                out.line(clean(task.id))
+            else:
+                _add(table, task)
+        for error in stream.malformed:
+            warn(f"left out, for it can't be read: {clean(error)}")
+        whole = stream.complete and not stream.malformed
+    if out.is_text:
+        if table.rows:
+            table.print(out)
+        else:
+            out.line("no credential tasks")
+    return whole
+
+
+def _add(table: Table, task: v.CredentialsTask) -> None:
+    """A row for the task, and one for each account."""
+    cells = [
+        Cell(clean(task.id), "dim"), _status(task), Cell(short(task.duration)), Cell(clean(task.type), "dim"),
+        Cell(clean(task.name) or "without a name", "bold"), Cell(clean(task.cause), "red"),
+    ]  # fmt: skip
+    table.rows.append(cells)
+    table.remarks.append(cells[-1])
+    for _, step in task.walk():
+        cause, _ = cause_and_remedy(step.errors)
+        row = [
+            Cell(""),
+            _status(step),
+            Cell(""),
+            Cell(""),
+            Cell(clean(_account(step))),
+            Cell(clean(cause), "red"),
+        ]
+        table.rows.append(row)
+        table.remarks.append(Cell(""))
+
+
+def _record(task: v.CredentialsTask, manager: str) -> dict[str, Any]:
+    return {
+        "record": "credential_task",
+        "manager": manager,
+        "id": task.id,
+        "name": task.name,
+        "type": task.type,
+        **state(task),
+        "cause": task.cause,
+        "steps": [_step_record(path, step) for path, step in task.walk()],
+    }
+
+
+def _step_record(path: str, step: v.CredentialsSubTask) -> dict[str, Any]:
+    cause, remedy = cause_and_remedy(step.errors)
+    return {
+        "path": path,
+        "id": step.id,
+        "resource": step.resource_name,
+        "resourceType": step.entity_type,
+        "username": step.username,
+        "credentialType": step.credential_type,
+        **state(step),
+        "cause": cause,
+        "remedy": remedy,
+    }
+
+
+def _account(step: v.CredentialsSubTask) -> str:
+    who = step.username or "an account"
+    return f"{who} at {step.resource_name}" if step.resource_name else step.name or who
+
+
+def _status(node: v.CredentialsTask | v.CredentialsSubTask) -> Cell:
+    return Cell(clean(node.raw_status) or "no status", status_style(node.status))
