@@ -53,6 +53,7 @@ def read_sites(path: str | os.PathLike[str]) -> tuple[dict[str, Site], int | Non
 
 
 def _read(file: Path) -> tuple[dict[str, Site], int | None]:
+    why, readable_by_others = "", False
     try:
         with file.open("rb") as opened:
             readable_by_others = bool(os.fstat(opened.fileno()).st_mode & (stat.S_IRGRP | stat.S_IROTH))
