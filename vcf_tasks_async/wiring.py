@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -155,8 +154,8 @@ class Wiring:
         """For who looks again and again: one page that can't be had does not cost the others."""
         return self.stream(where, prefetch, skips=True)
 
-    async def _retry(self, task_id: str, gate: Gate) -> Reply[None]:
-        return await self.retrying(task_id, self.api.retry(task_id, gate))
+    def _retry(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
+        return self.retrying(task_id, self.api.retry(task_id, gate))
 
     async def retrying(self, task_id: str, sending: Awaitable[Reply[None]]) -> Reply[None]:
         """Send a retry, and let waits know that the old failure may show for a while."""
@@ -174,6 +173,9 @@ class Wiring:
 
 
 def _user_agent() -> str:
+    # Here: with what it imports in its turn, it takes longer to load than all of this wing.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return f"vcf-tasks-async/{version('vcf-tasks-async')}"
     except PackageNotFoundError:
