@@ -95,7 +95,7 @@ class BulkRun(AsyncIterator[Outcome]):
         self._outbox = Outbox(2 * options.concurrency)
         self._syncing = False
         self._turn_ends = 0.0
-        self._breathing = False
+        self._breath = anyio.Lock(fast_acquire=True)
         self._timers: list[asyncio.TimerHandle] = []
 
     # --- the face ---------------------------------------------------------------------------------------
@@ -327,15 +327,8 @@ class BulkRun(AsyncIterator[Outcome]):
         """Let others on the loop have their turn, when this one has been long enough."""
         # Targets that need no request would go by without a single suspension.
         clock = asyncio.get_running_loop().time
-        while clock() >= self._turn_ends:
-            if self._breathing:
-                # Each of many workers would take a slice of its own in the same turn of the loop. So the next
-                # one is for all of them together.
-                await asyncio.sleep(0)
-                continue
-            self._breathing = True
-            try:
+        if clock() >= self._turn_ends:
+            # One by one, or each of many workers would take a slice of its own in the same turn of the loop.
+            async with self._breath:
                 await asyncio.sleep(0)
                 self._turn_ends = clock() + _TURN
-            finally:
-                self._breathing = False
