@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Coroutine, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
+import anyio.to_thread
 import attrs
 
 from vcf_tasks_async.address import Address, Tls
@@ -19,6 +21,7 @@ from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.pages import prepare
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
 from vcf_tasks_async.secret import Secret
@@ -85,6 +88,7 @@ class Wiring:
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:
         """Everything that *plan* asks for, over an HTTP session of its own or the one that was lent."""
+        await anyio.to_thread.run_sync(prepare)
         if plan.lent is not None:
             return cls(
                 plan, plan.lent, None if plan.tls is None else await ssl_verdict(plan.tls, plan.address)
