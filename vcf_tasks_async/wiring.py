@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Coroutine, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
-import anyio.to_thread
 import attrs
 
 from vcf_tasks_async.address import Address, Tls
@@ -88,7 +86,7 @@ class Wiring:
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:
         """Everything that *plan* asks for, over an HTTP session of its own or the one that was lent."""
-        await anyio.to_thread.run_sync(prepare)
+        await asyncio.to_thread(prepare)
         if plan.lent is not None:
             return cls(
                 plan, plan.lent, None if plan.tls is None else await ssl_verdict(plan.tls, plan.address)
