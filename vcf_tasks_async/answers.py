@@ -34,7 +34,7 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
 }
 
 
-@attrs.frozen
+@attrs.define
 class Answer:
     """The answer to one attempt, read to its end."""
 

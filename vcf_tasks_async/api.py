@@ -7,7 +7,7 @@ time, so that no reader of many pages holds the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -95,13 +95,13 @@ class Api:
         except VcfTasksError:
             return False
 
-    async def retry(self, task_id: str, gate: Gate) -> Reply[None]:
+    def retry(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
         """``PATCH /v1/tasks/{id}``: no body; the answer is empty."""
-        return await self._write("PATCH", task_id, "retry", gate)
+        return self._write("PATCH", task_id, "retry", gate)
 
-    async def cancel(self, task_id: str, gate: Gate) -> Reply[None]:
+    def cancel(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
         """``DELETE /v1/tasks/{id}``: the answer is empty."""
-        return await self._write("DELETE", task_id, "cancellation", gate)
+        return self._write("DELETE", task_id, "cancellation", gate)
 
     async def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Reply[None]:
         call = Call(method, task_path(task_id), f"{what} of task {task_id}", nothing, gate=gate)

@@ -82,6 +82,10 @@ class Folded(Protocol):
         """Those parts, by field name. Never fails: whoever folds them has checked them."""
         ...
 
+    def outline(self) -> Any:
+        """What reads as the model, but knows no more than statuses; None where that is not cheaper."""
+        ...
+
 
 class Foldable(Model):
     """A model that may still be folded up: some of its fields are made when one of them is first read.
@@ -119,6 +123,14 @@ def is_folded(model: Foldable) -> bool:
 def fold(model: Foldable, folded: Folded) -> None:
     """Have the fields of *model* that are not there yet made of *folded*."""
     object.__setattr__(model, "_folded", folded)
+
+
+def outline(model: Foldable) -> Any:
+    """*model*, or in its place what has the statuses of its steps alone, without making them."""
+    with suppress(AttributeError):
+        folded: Folded = object.__getattribute__(model, "_folded")
+        return folded.outline() or model
+    return model
 
 
 class Guarded(Model):

@@ -8,8 +8,8 @@ what is in work and, compactly, the ids that were seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import anyio
@@ -244,20 +244,23 @@ class BulkRun(AsyncIterator[Outcome]):
                 self.report.duplicates += 1
                 await self._breathe()
                 continue
-            with self._accounted(task_id):
+            try:
                 begun = await self._dispatch.begin(task_id, task)
                 if isinstance(begun, Sent):
                     await self._lost.acquire()
                     self._group.start_soon(self._settle, begun)
                 else:
                     self._decide(begun, task)
+            except (asyncio.CancelledError, OSError) as error:
+                self._cut_off(task_id, error)
             await self._breathe()
             await self._outbox.room()
 
     async def _settle(self, sent: Sent) -> None:
         try:
-            with self._accounted(sent.task_id):
-                self._decide(await self._dispatch.finish(sent), sent.task)
+            self._decide(await self._dispatch.finish(sent), sent.task)
+        except (asyncio.CancelledError, OSError) as error:
+            self._cut_off(sent.task_id, error)
         finally:
             self._lost.release()
 
@@ -287,20 +290,17 @@ class BulkRun(AsyncIterator[Outcome]):
             self._follows.pop().cancel()
             await self._breathe()
 
-    @contextmanager
-    def _accounted(self, task_id: str) -> Iterator[None]:
+    def _cut_off(self, task_id: str, error: asyncio.CancelledError | OSError) -> None:
         """A target that is cut off in mid-work still has its outcome; a broken journal ends the run."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            outcome = self._dispatch.cut_off(task_id)
-            self._note(outcome)
-            self._tell(outcome)
-            raise
-        except OSError as error:
+        if isinstance(error, OSError):
             self._broken_journal(error)
             outcome = self._dispatch.cut_off(task_id)
             self._tell(attrs.evolve(outcome, reason="the journal can't be written"))
+            return
+        outcome = self._dispatch.cut_off(task_id)
+        self._note(outcome)
+        self._tell(outcome)
+        raise error
 
     def _note(self, outcome: Outcome) -> None:
         journal = self._dispatch.journal

@@ -15,7 +15,8 @@ from vcf_tasks_async.steps import ErrorDetail
 T = TypeVar("T")
 
 
-@attrs.frozen
+# Not frozen, nor are `Reply` and `Answer`: each request makes one of each, and would pay three times as much.
+@attrs.define
 class Call(Generic[T]):
     """What is to be sent and how its answer is read.
 
@@ -52,7 +53,7 @@ class Call(Generic[T]):
         return body
 
 
-@attrs.frozen
+@attrs.define
 class Reply(Generic[T]):
     """A call's result, and how many attempts it took."""
 

@@ -231,7 +231,9 @@ class Dispatch:
 
     async def _send(self, task_id: str, passage: _Passage) -> Outcome | Sent:
         while True:
-            await self._turn()
+            moment = self._pace.turn(now := asyncio.get_running_loop().time())
+            if moment > now:
+                await self._until(moment)
             if self._stopping.is_set():
                 return self._outcome(task_id, Result.NOT_SENT, _NO_TURN)
             if self.journal is not None:
@@ -256,21 +258,18 @@ class Dispatch:
             return Sent(task_id, passage.task, lost=sent)
         return sent
 
-    async def _turn(self) -> None:
-        """Wait for this target's turn, or for the end of the run."""
-        now = asyncio.get_running_loop().time()
-        moment = self._pace.turn(now)
-        if moment > now:
-            try:
-                async with asyncio.timeout_at(moment):
-                    await self._stopping.wait()
-            except TimeoutError:
-                pass
+    async def _until(self, moment: float) -> None:
+        """Wait for *moment*, or for the end of the run."""
+        try:
+            async with asyncio.timeout_at(moment):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
 
     def _known(self, task_id: str, outcome: Outcome) -> Outcome:
         """*outcome*, with which the target is no longer in work."""
         started = self._in_work.pop(task_id).started
-        return attrs.evolve(outcome, elapsed=asyncio.get_running_loop().time() - started)
+        return outcome.known_after(asyncio.get_running_loop().time() - started)
 
     def _outcome(self, task_id: str, result: Result, reason: str) -> Outcome:
         return Outcome(task_id, self._action, result, reason)

@@ -16,6 +16,7 @@ from zlib import crc32
 
 import attrs
 
+from vcf_tasks_async.base import outline
 from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.models import Stage, SubTask, Task
 from vcf_tasks_async.status import Status
@@ -160,7 +161,8 @@ class Mark:
         """The mark of *task*."""
         steps: list[str | None] = []
         nested: list[tuple[int, int, int]] = []
-        _gather(task.sub_tasks, steps, nested)
+        # Thousands of tasks are looked at again and again, and hardly one has changed.
+        _gather(outline(task).sub_tasks, steps, nested)
         status = task.raw_status
         run = 0
         if task.completion_timestamp and Status.parse(status).is_ended:

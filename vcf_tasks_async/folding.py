@@ -54,6 +54,13 @@ class _FoldedTask(bytes):
         task = structure(parse_json(self), Task)
         return {name: getattr(task, name) for name in _parts_of_a_task()[1]}
 
+    def outline(self) -> Any:
+        """The task's `sub_tasks`, of which only statuses and children are known."""
+        if shapes.AVAILABLE:
+            with suppress(shapes.MisfitError):
+                return shapes.outline(self)
+        return None
+
 
 @cache
 def _parts_of_a_task() -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ unknown field, null, a wrong type, odd text) nothing is said here: `codec` looks
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -32,6 +32,8 @@ _KEYS: Final = (b'"elements"', b'"pageMetadata"')
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
 # How deep a class may nest in itself and still fit. Real tasks reach 3.
 _LEVELS: Final = 4
+# What `outline` reads of a task and of its steps; all else is passed over without a look.
+_OUTLINE: Final = frozenset({"raw_status", "sub_tasks", "stages"})
 
 
 class MisfitError(Exception):
@@ -83,6 +85,15 @@ def trees(element: Any) -> Mapping[str, Any]:
     return ways.trees(_decoded(ways.task, element))
 
 
+def outline(element: Any) -> Any:
+    """A task's `sub_tasks`, with the statuses of all steps and nothing else; for one that fits.
+
+    Raises:
+        MisfitError: it does not fit.
+    """
+    return _decoded(_ways().outline, element)
+
+
 def _decoded(decoder: Any, body: Any) -> Any:
     try:
         return decoder.decode(body)
@@ -95,6 +106,7 @@ def _decoded(decoder: Any, body: Any) -> Any:
 class _Ways(NamedTuple):
     page: Any
     task: Any
+    outline: Any
     leaves: Callable[[Any], Task]
     trees: Callable[[Any], Mapping[str, Any]]
 
@@ -106,52 +118,65 @@ def _ways() -> _Ways:
         [("elements", list[msgspec.Raw]), ("pageMetadata", msgspec.Raw, None)],
         forbid_unknown_fields=True,
     )
-    task = _shape(Task, {})
+    decoder = msgspec.json.Decoder
+    task, outlined = _shape(Task, {}), _shape(Task, {}, only=_OUTLINE)
     scope = _builders()
-    return _Ways(msgspec.json.Decoder(page), msgspec.json.Decoder(task), scope["leaves"], scope["trees"])
+    return _Ways(decoder(page), decoder(task), decoder(outlined), scope["leaves"], scope["trees"])
 
 
 # --- JSON to shapes ------------------------------------------------------------------------------------
 
 
-def _shape(cls: type[Model], known: dict[tuple[type[Model], int], Any], level: int = 1) -> Any:
-    """A struct with the fields of *cls*; one that did not come takes the model's own default."""
+def _shape(
+    cls: type[Model],
+    known: dict[tuple[type[Model], int], Any],
+    level: int = 1,
+    *,
+    only: Collection[str] | None = None,
+) -> Any:
+    """A struct with the fields of *cls*, or some of them; one that did not come takes the model's default."""
     if (cls, level) not in known:
         fields = [
             (
                 field.name,
-                _kind(t, cls, known, level),
+                _kind(t, cls, known, level, only),
                 *(() if field.default is attrs.NOTHING else (field.default,)),
             )
             for field, _, t in fields_of(cls)
-            if not _is_open(t)
+            if not _is_open(t) and (only is None or field.name in only)
         ]
         known[cls, level] = msgspec.defstruct(
             f"{cls.__name__}{level}",
             fields,
             rename={field.name: key for field, key, _ in fields_of(cls)},
             kw_only=True,
-            forbid_unknown_fields=True,
+            forbid_unknown_fields=only is None,
             # Structs, texts and tuples of them make no cycles; the collector need not walk them.
             gc=False,
         )
     return known[cls, level]
 
 
-def _kind(t: Any, cls: type[Model], known: dict[tuple[type[Model], int], Any], level: int) -> Any:
+def _kind(
+    t: Any,
+    cls: type[Model],
+    known: dict[tuple[type[Model], int], Any],
+    level: int,
+    only: Collection[str] | None,
+) -> Any:
     """The type of a field in a shape."""
     if t in LEAVES:
         return t
     if is_model(t):
-        return _shape(t, known)
+        return _shape(t, known, only=only)
     if not is_tuple(t):
         return dict[get_args(t)]  # type: ignore[misc]
     (item, _) = get_args(t)
     if item is cls:
         # mypy takes an empty tuple's type for none at all.
         many: Any = tuple
-        return many[()] if level == _LEVELS else many[_shape(cls, known, level + 1), ...]
-    return tuple[_shape(item, known) if is_model(item) else item, ...]  # type: ignore[misc]
+        return many[()] if level == _LEVELS else many[_shape(cls, known, level + 1, only=only), ...]
+    return tuple[_shape(item, known, only=only) if is_model(item) else item, ...]  # type: ignore[misc]
 
 
 def _is_open(t: Any) -> bool:

@@ -10,8 +10,7 @@ import asyncio
 import logging
 import select
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -41,6 +40,8 @@ _KEEP_ALIVE: Final = 90.0
 # Share of an attempt's time after which a connection that is not there yet is given up: so it is known
 # that nothing was sent.
 _CONNECT_SHARE: Final = 0.8
+# What aiohttp itself never sends again, see `_once`.
+_SENT_ONCE: Final = frozenset({"PATCH", "POST"})
 
 
 async def open_http(tls: Tls | None, address: Address) -> tuple[aiohttp.ClientSession, Any]:
@@ -104,15 +105,15 @@ class Transport:
     ) -> None:
         self._address = address
         self._http = http
-        self._user_agent = user_agent
+        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._attempt_timeout = attempt_timeout
         self._options: dict[str, Any] = {
             "allow_redirects": False,
             "raise_for_status": False,
             "timeout": _timeout(attempt_timeout),
-            # A lent session's own go on working; aiohttp has no public name for them.
-            "middlewares": (*getattr(http, "_middlewares", ()), _once),
         }
+        # A lent session's own go on working; aiohttp has no public name for them.
+        self._middlewares = getattr(http, "_middlewares", ())
         if ssl is not None:
             self._options["ssl"] = ssl
         if proxy is not None:
@@ -150,11 +151,13 @@ class Transport:
             _waiting.set(waiting)
         # Exceptions stay in here: their tracebacks would hold aiohttp's frames, and those the header.
         try:
-            async with (
-                asyncio.timeout_at(now + window) as clock,
-                self._request(call, token, window, clock) as response,
-            ):
-                return await _read(response, call, token)
+            async with asyncio.timeout_at(now + window) as clock:
+                self._clocks.add(clock)
+                try:
+                    async with self._request(call, token, window) as response:
+                        return await _read(response, call, token)
+                finally:
+                    self._clocks.discard(clock)
         except asyncio.CancelledError as error:
             cancelled = error.args
         except TimeoutError as error:
@@ -172,30 +175,26 @@ class Transport:
             f"aiohttp can't send to {self._address.name} here: a lent session must belong to this event loop"
         )
 
-    @asynccontextmanager
-    async def _request(
-        self, call: Call[Any], token: Secret | None, window: float, clock: asyncio.Timeout
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    def _request(
+        self, call: Call[Any], token: Secret | None, window: float
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         options = self._options
         if window < self._attempt_timeout:
             # Still less for the connection: what has none when time runs out was provably not sent.
             options = {**options, "timeout": _timeout(window)}
-        self._clocks.add(clock)
-        try:
-            async with self._http.request(
-                call.method,
-                self._address.base + call.path,
-                params=call.query or None,
-                data=call.body,
-                headers=self._headers(call, token),
-                **options,
-            ) as response:
-                yield response
-        finally:
-            self._clocks.discard(clock)
+        if self._middlewares or call.method not in _SENT_ONCE:
+            options = {**options, "middlewares": (*self._middlewares, _once)}
+        return self._http.request(
+            call.method,
+            self._address.base + call.path,
+            params=call.query or None,
+            data=call.body,
+            headers=self._headers_of(call, token),
+            **options,
+        )
 
-    def _headers(self, call: Call[Any], token: Secret | None) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+    def _headers_of(self, call: Call[Any], token: Secret | None) -> dict[str, str]:
+        headers = self._headers.copy()
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         if token is not None:
@@ -285,7 +284,12 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # A new one may have TLS's own words waiting, its session tickets.
-        self._used: WeakSet[ResponseHandler] = WeakSet()
+        self._new: WeakSet[ResponseHandler] = WeakSet()
+
+    async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
+        protocol = await super()._create_connection(*args, **kwargs)
+        self._new.add(protocol)
+        return protocol
 
     async def connect(
         self,
@@ -295,14 +299,17 @@ class _Connector(aiohttp.TCPConnector):
     ) -> Connection:
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            if protocol not in self._used or _is_silent(connection):
+            if self._is_new(connection.protocol) or _is_silent(connection):
                 break
             connection.close()
-        if protocol is not None:
-            self._used.add(protocol)
         _waiting.get([]).clear()
         return connection
+
+    def _is_new(self, protocol: ResponseHandler | None) -> bool:
+        if not self._new or protocol is None or protocol not in self._new:
+            return False
+        self._new.remove(protocol)
+        return True
 
 
 def _is_silent(connection: Connection) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +19,7 @@ from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.pages import prepare
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
 from vcf_tasks_async.secret import Secret
@@ -93,6 +93,7 @@ class Wiring:
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:
         """Everything that *plan* asks for, over an HTTP session of its own or the one that was lent."""
+        await asyncio.to_thread(prepare)
         if plan.lent is not None:
             return cls(
                 plan, plan.lent, None if plan.tls is None else await ssl_verdict(plan.tls, plan.address)
@@ -162,8 +163,8 @@ class Wiring:
         """For who looks again and again: one page that can't be had does not cost the others."""
         return self.stream(where, prefetch, skips=True)
 
-    async def _retry(self, task_id: str, gate: Gate) -> Reply[None]:
-        return await self.retrying(task_id, self.api.retry(task_id, gate))
+    def _retry(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
+        return self.retrying(task_id, self.api.retry(task_id, gate))
 
     async def retrying(self, task_id: str, sending: Awaitable[Reply[None]]) -> Reply[None]:
         """Send a retry, and let waits know that the old failure may show for a while."""
@@ -181,6 +182,9 @@ class Wiring:
 
 
 def _user_agent() -> str:
+    # Here: with what it imports in its turn, it takes longer to load than all of this wing.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
     try:
         return f"vcf-tasks-async/{version('vcf-tasks-async')}"
     except PackageNotFoundError:

@@ -119,8 +119,7 @@ class Writer:
             before: tells how the task looked before, if it was seen; asked where there is a 409.
             after_lost: an earlier run may have sent it as well, and the task did not show it.
         """
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = asyncio.get_running_loop().time()
         try:
             attempts = (await self._sends[action](task_id, gate)).attempts
         except OutcomeUnknownError as error:
@@ -130,12 +129,10 @@ class Writer:
         except TaskConflict as error:
             if after_lost:
                 return Lost(error, started)
-            outcome = await self._read_conflict(action, task_id, before(), error)
+            return await self._read_conflict(action, task_id, before(), error)
         except VcfTasksError as error:
-            outcome = _refused_or_not_sent(action, task_id, error)
-        else:
-            outcome = Outcome(task_id, action, Result.ACCEPTED, attempts=attempts)
-        return attrs.evolve(outcome, elapsed=clock() - started)
+            return _refused_or_not_sent(action, task_id, error)
+        return Outcome(task_id, action, Result.ACCEPTED, attempts=attempts)
 
     async def _read_conflict(
         self, action: Action, task_id: str, before: Sighting | None, error: TaskConflict

@@ -28,7 +28,7 @@ KEPT = {"containers": 3, "blocks": 12, "kb": 6.0}
 # Per task of a listing whose pages are there and decoded.
 STREAMED = {"call": 16, "c_call": 12}
 # Per target of a bulk run whose sender is done at once.
-SENT = {"call": 66, "c_call": 48}
+SENT = {"call": 60, "c_call": 38}
 
 
 @cache

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from vcf_tasks_async import models, shapes
 from vcf_tasks_async.base import is_folded
 from vcf_tasks_async.errors import DecodeError
+from vcf_tasks_async.events import Mark
 from vcf_tasks_async.folding import compact, decode_task
 from vcf_tasks_async.models import SubTask, Task, TaskPage
 from vcf_tasks_async.pages import decode_page
@@ -69,6 +70,37 @@ def test_any_good_task_is_the_same_both_ways(document):
 @given(st.lists(mutated(Task), max_size=3))
 def test_a_page_of_damaged_tasks_is_the_same_both_ways(elements):
     assert_same_both_ways(decode_page, json.dumps({"elements": elements}).encode())
+
+
+def marks(document: dict[str, Any]) -> tuple[Mark, Mark, Mark]:
+    """The marks of one task as it comes, of its like that was folded up, and of all its steps as objects."""
+    body = json.dumps(document).encode()
+    with slow_way():
+        slow = decode_task(body)
+    return Mark.of(decode_task(body)), Mark.of(compact(slow)), Mark.of(slow)
+
+
+@given(documents(Task))
+def test_the_mark_of_any_task_is_the_same_folded_and_unfolded(document):
+    assert len(set(marks(document))) == 1
+
+
+@given(mutated(Task))
+def test_the_mark_of_any_damaged_task_is_the_same_folded_and_unfolded(document):
+    try:
+        found = marks(document)
+    except DecodeError:
+        return
+    assert len(set(found)) == 1
+
+
+def test_a_mark_unfolds_no_task_and_knows_every_step():
+    task = decode_task(TASK)
+    mark = Mark.of(task)
+    assert is_folded(task)
+    steps = list(task.walk())
+    assert mark.steps == tuple(step.raw_status for _, step in steps)
+    assert list(mark.paths()) == [path for path, _ in steps]
 
 
 ODD_TEXTS = {
