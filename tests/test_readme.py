@@ -126,12 +126,12 @@ def test_the_test_it_shows_passes(tmp_path: Path) -> None:
 
 
 def test_every_command_is_one_that_is_checked() -> None:
-    assert [shlex.split(command)[-1] for command in SHELL] == ["demo", "2", "-sha256", "500", ".id"]
+    assert [shlex.split(command)[-1] for command in SHELL] == ["demo", "worksteal", "-sha256", "500", ".id"]
     # These two run word for word in continuous integration, which reads them here.
     demo, tests = SHELL[:2]
     assert demo.startswith("python3 -m venv .venv && ")
     assert demo.endswith(" && .venv/bin/vcf-tasks demo")
-    assert tests.endswith(" && .venv/bin/python -m pytest -n 2")
+    assert tests.endswith(" && .venv/bin/python -m pytest -n 3 --dist worksteal")
 
 
 def test_the_demo_shows_what_it_says() -> None:
