@@ -109,7 +109,8 @@ def test_waiting_that_is_about_to_begin_is_let_go_as_well():
     assert seconds < 1
 
 
-async def test_a_task_that_is_purged_while_it_is_waited_for_says_so():
+async def test_a_task_that_is_purged_while_it_is_waited_for_says_so(monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.polling.ABSENCE", 0.3)
     async with many_failed(tasks=20, live=False) as sddc, session_of(sddc) as session:
         ids = sddc.ids()
         async with session.retry_many(ids, wait=True) as outcomes:
@@ -188,7 +189,8 @@ async def test_outcomes_come_as_their_tasks_end_and_those_left_behind_say_so():
     }
 
 
-async def test_a_task_that_is_gone_before_it_could_be_followed_says_so():
+async def test_a_task_that_is_gone_before_it_could_be_followed_says_so(monkeypatch):
+    monkeypatch.setattr("vcf_tasks_async.polling.ABSENCE", 0.3)
     async with many_failed(tasks=3, live=False) as sddc, session_of(sddc) as session:
         ids = sddc.ids()
         sddc.on_request(
