@@ -438,6 +438,6 @@ def test_open_close_cycles_do_not_grow():
     )
     grown = json.loads(done.stdout)
     assert grown.pop("resident_kb") < 2048
-    # One object left behind by each cycle would be a thousand; what comes and goes makes it swing by some tens.
+    # One object left behind by each cycle would be a thousand; what comes and goes makes it swing by tens.
     assert max(grown.pop("objects"), 0) < 300
     assert grown == {"fds": 0, "tasks": 0}
