@@ -425,7 +425,7 @@ def test_making_a_session_needs_no_loop_and_touches_nothing(tmp_path):
     assert session.manager == "sfo-vcf01"
 
 
-def test_open_close_cycles_do_not_grow():
+def grown_by_cycles() -> dict[str, int]:
     script = Path(__file__).with_name("open_close.py")
     # By hand with more (see the script): 30,000 and 3,000 grow by no more than this. As many as a machine
     # that is busy with other things gets done in time.
@@ -436,8 +436,14 @@ def test_open_close_cycles_do_not_grow():
         check=True,
         timeout=18,
     )
-    grown = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_open_close_cycles_do_not_grow():
+    grown = grown_by_cycles()
+    if grown["objects"] >= 50:
+        # What comes and goes makes it swing by tens; what each cycle leaves behind is there again.
+        grown = grown_by_cycles()
     assert grown.pop("resident_kb") < 2048
-    # One object left behind by each cycle would be a thousand; what comes and goes makes it swing by tens.
-    assert max(grown.pop("objects"), 0) < 300
+    assert max(grown.pop("objects"), 0) < 50
     assert grown == {"fds": 0, "tasks": 0}
