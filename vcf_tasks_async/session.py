@@ -207,7 +207,8 @@ class TaskSession(Acts, Follows, Upkeep):
         Args:
             where: which tasks; None for all.
             page_size: tasks on a page, 1 to 100.
-            prefetch: pages in flight at once; twice as many are held at most.
+            prefetch: pages in flight at once; twice as many are held at most, six times as many while the
+                reader waits for one that is slow.
             strict: raise for a page with elements that can't be read, before its tasks, instead of noting
                 them in `TaskStream.malformed`.
 

@@ -150,7 +150,7 @@ class Wiring:
     ) -> TaskStream:
         """A listing, for users and for the poller alike."""
         return TaskStream(
-            lambda request: self.api.page(request.number, where, request.size),
+            lambda request, arrived: self.api.page(request.number, where, request.size, arrived=arrived),
             self.spawn,
             where,
             page_size=page_size,
