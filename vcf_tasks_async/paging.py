@@ -2,7 +2,9 @@
 
 Offsets move while tasks are created, purged or leave the filter during a listing. So the pages are
 read once, side by side, and then the first and the last are looked at again. Where the server lists by
-creation time, that shows every move: a new task stands on one of the two, a lost one changes the count.
+creation time, that shows every move: a new task stands on one of the two, a lost one changes the count. Where
+new tasks come last, the last page is looked at before the others as well: read after them alone, it would
+hide that one task went and another came meanwhile.
 
 At the first sign of a move, or where the order proves nothing, the listing is read with overlaps: each
 read shares a task with the one before it. Reads that overlap from the first position to the end leave
@@ -28,11 +30,14 @@ _FEW: Final = 3
 _PATIENCE: Final = 3
 # Sweeps at most: beyond this, tasks are created faster than they can be read.
 _SWEEPS: Final = 50
+_NEWEST_FIRST: Final = "newest first"
+_OLDEST_FIRST: Final = "oldest first"
 
 
 class _Sweep(Protocol):
-    """One way through the listing."""
+    """One way through the listing; *probes*: what is open is a mere look, its tasks are read in place."""
 
+    probes: bool
     over: bool
     whole: bool
 
@@ -51,8 +56,16 @@ class _Plain:
         self._order = _by_time(first.created)
         self.over = not self._order
         self.whole = False
+        self.probes = _OLDEST_FIRST in self._order
+        self._probe: Read | None = None
+        self._asked_for_probe = False
 
     def next_step(self) -> tuple[PageRequest, int] | None:
+        if self.probes:
+            if self._asked_for_probe:
+                return None
+            self._asked_for_probe = True
+            return self._grid.page(self._pages - 1)
         index = self._next
         if index < self._pages:
             self._next += 1
@@ -64,6 +77,11 @@ class _Plain:
         return None
 
     def feed(self, read: Read) -> None:
+        if self.probes:
+            self.probes = False
+            self._probe = read
+            self.over = read.total != self._total
+            return
         index = self._fed
         self._fed += 1
         if index < self._pages:
@@ -73,7 +91,7 @@ class _Plain:
             still = still and bool(self._order)
             self._last = read
         else:
-            still = read.ids == (self._first if index == self._pages else self._last).ids
+            still = read.ids == (self._first if index == self._pages else self._probe or self._last).ids
         if not still or read.total != self._total:
             self.over = True
         elif self._fed == self._pages + 2:
@@ -90,14 +108,16 @@ def _by_time(created: Sequence[str | None]) -> set[str]:
             return set()
     orders = set()
     if all(a >= b for a, b in pairwise(stamps)):
-        orders.add("newest first")
+        orders.add(_NEWEST_FIRST)
     if all(a <= b for a, b in pairwise(stamps)):
-        orders.add("oldest first")
+        orders.add(_OLDEST_FIRST)
     return orders
 
 
 class _Chained:
     """Pages with overlaps, each read linked to the one before by a task that both hold."""
+
+    probes = False
 
     def __init__(self, grid: Grid, total: int, first: Read | None = None) -> None:
         self._grid = grid
@@ -147,6 +167,8 @@ class _Chained:
 class _Probing:
     """For servers that don't tell where pages are: one page after the other until nothing new comes."""
 
+    probes = False
+
     def __init__(self, size: int, first: Read) -> None:
         self._size = size
         self._number = 0
@@ -178,7 +200,7 @@ class _Probing:
 class _Rest:
     """The pages that are left after one that could not be had, once each. Proves nothing."""
 
-    whole = False
+    probes = whole = False
 
     def __init__(self, grid: Grid, index: int, total: int) -> None:
         self._grid, self._next, self._pages = grid, index, grid.pages(total)
@@ -254,7 +276,8 @@ class Listing:
     def feed(self, page: TaskPage) -> list[Task]:
         """Take the answer to the oldest open request; returns the tasks not seen before, in order."""
         sweep, offset = self._asked.popleft()
-        fresh = [task for task in page.elements if self._seen.add(task.id)]
+        probe = sweep is not None and sweep.probes
+        fresh = [] if probe else [task for task in page.elements if self._seen.add(task.id)]
         self._found += len(fresh)
         metadata = page.page_metadata
         total = metadata.total_elements if metadata else None
@@ -289,7 +312,9 @@ class Listing:
         if self.done or self._grid is None:
             return
         if not isinstance(self._sweep, _Rest):
-            asked = max(offset, *(ahead for _, ahead in self._asked), 0)
+            # A look ahead is the only request open then.
+            looked = sweep is not None and sweep.probes
+            asked = 0 if looked else max(offset, *(ahead for _, ahead in self._asked), 0)
             self._sweep = _Rest(self._grid, asked // self._grid.step + 1, self.total or 0)
         elif sweep is self._sweep:
             self._sweep.feed(None)
