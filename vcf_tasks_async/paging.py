@@ -15,14 +15,11 @@ with each other. A listing of few pages is read so from the start: it costs no m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from vcf_tasks_async.grid import Grid, PageRequest, Read
+from vcf_tasks_async.grid import OLDEST_FIRST, Grid, PageRequest, Read, orders_of
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import Task, TaskPage
-from vcf_tasks_async.steps import parse_timestamp
 
 # Up to this many pages, overlaps cost no more than looking at the first and the last again.
 _FEW: Final = 3
@@ -30,8 +27,6 @@ _FEW: Final = 3
 _PATIENCE: Final = 3
 # Sweeps at most: beyond this, tasks are created faster than they can be read.
 _SWEEPS: Final = 50
-_NEWEST_FIRST: Final = "newest first"
-_OLDEST_FIRST: Final = "oldest first"
 
 
 class _Sweep(Protocol):
@@ -53,10 +48,10 @@ class _Plain:
         self._pages = grid.pages(total)
         self._next = self._fed = 1
         self._first = self._last = first
-        self._order = _by_time(first.created)
+        self._order = orders_of(first.created)
         self.over = not self._order
         self.whole = False
-        self.probes = _OLDEST_FIRST in self._order
+        self.probes = OLDEST_FIRST in self._order
         self._probe: Read | None = None
         self._asked_for_probe = False
 
@@ -87,7 +82,7 @@ class _Plain:
         if index < self._pages:
             expected = min(self._grid.step, self._total - read.offset)
             still = read.received == expected and read.fresh == len(read.ids)
-            self._order &= _by_time((*self._last.created[-1:], *read.created))
+            self._order &= orders_of((*self._last.created[-1:], *read.created))
             still = still and bool(self._order)
             self._last = read
         else:
@@ -96,22 +91,6 @@ class _Plain:
             self.over = True
         elif self._fed == self._pages + 2:
             self.over = self.whole = True
-
-
-def _by_time(created: Sequence[str | None]) -> set[str]:
-    """Which of newest first and oldest first the timestamps allow; neither where one can't be read."""
-    stamps: Sequence[Any] = created
-    if not all(stamp and stamp.endswith("Z") and len(stamp) == len(created[0] or "") for stamp in created):
-        # Only texts of one shape sort like the moments they name.
-        stamps = [parse_timestamp(stamp) for stamp in created]
-        if None in stamps:
-            return set()
-    orders = set()
-    if all(a >= b for a, b in pairwise(stamps)):
-        orders.add(_NEWEST_FIRST)
-    if all(a <= b for a, b in pairwise(stamps)):
-        orders.add(_OLDEST_FIRST)
-    return orders
 
 
 class _Chained:
@@ -329,6 +308,7 @@ class Listing:
         elif first.total is None or number is None or not first.received:
             self._sweep = _Probing(self._size, first)
         else:
+            self._seen.expect(first.total)
             self._grid = grid = Grid(number, self._size, first.received)
             plain = _Plain(grid, first, first.total)
             few = grid.pages(first.total) <= _FEW and grid.can_overlap(first.total)

@@ -26,10 +26,10 @@ from vcf_tasks_async.reader import Reader
 # Seconds for which ready tasks are handed out before others on the loop have their turn: an `async for`
 # over them never suspends by itself.
 _TURN: Final = 0.002
-# Pages that are held at most, for each in flight: while the reader is busy with what came, and while it
-# waits for one page that is slower than the others.
+# Pages that are held at most, for each in flight; and while the reader has nothing, because the one page
+# that is its next is slower than the others.
 _HELD: Final = 2
-_HELD_WAITING: Final = 6
+_HELD_WHILE_STUCK: Final = 6
 # Malformed elements that are kept; beyond these they are only counted.
 _KEPT: Final = 1000
 # Pages that may fail in a row in a listing that skips them; as many say that nothing is to be had.
@@ -183,7 +183,8 @@ class TaskStream(Reader[Task]):
     def _top_up(self) -> None:
         """Ask for pages while the window has room: *prefetch* in flight, a few times that with those held."""
         in_flight = sum(page.is_on_its_way for page in self._pages)
-        held = self._prefetch * (_HELD_WAITING if self._waits else _HELD)
+        stuck = self._waits and self._pages[0].is_on_its_way
+        held = self._prefetch * (_HELD_WHILE_STUCK if stuck else _HELD)
         while in_flight < self._prefetch and len(self._pages) < held and not self._closed:
             request = self._listing.next_request()
             if request is None:
