@@ -106,9 +106,9 @@ class Api:
         """``DELETE /v1/tasks/{id}``: the answer is empty."""
         return self._write("DELETE", task_id, "cancellation", gate)
 
-    async def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Reply[None]:
+    def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Awaitable[Reply[None]]:
         call = Call(method, task_path(task_id), f"{what} of task {task_id}", nothing, gate=gate)
-        return await self._caller.call(call, self._tokens)
+        return self._caller.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:
         # One at a time: sixteen pages that arrive together would take their slices in one turn of the loop.
