@@ -19,7 +19,7 @@ from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.pages import prepare
+from vcf_tasks_async.pages import is_prepared, prepare
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
 from vcf_tasks_async.secret import Secret
@@ -95,7 +95,8 @@ class Wiring:
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:
         """Everything that *plan* asks for, over an HTTP session of its own or the one that was lent."""
-        await asyncio.to_thread(prepare)
+        if not is_prepared():
+            await asyncio.to_thread(prepare)
         if plan.lent is not None:
             return cls(
                 plan, plan.lent, None if plan.tls is None else await ssl_verdict(plan.tls, plan.address)

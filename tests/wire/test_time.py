@@ -66,12 +66,12 @@ async def best_of_three(run: Callable[[], Awaitable[None]]) -> None:
 
 async def over_at_the_deadline(server: FaultServer, session: TaskSession, call: str) -> VcfTasksError:
     """The error of one call that meets a slow server, in time and with its socket closed."""
-    started = fair()
+    started, fairly = time.monotonic(), fair()
     with pytest.raises(VcfTasksError) as caught:
         await CALLS[call][0](session)
-    took = fair() - started
-    assert took <= DEADLINE + OVERSHOOT
-    assert took >= 0.7 * DEADLINE
+    assert fair() - fairly <= DEADLINE + OVERSHOOT
+    # By the clock on the wall: while others have the processor, the deadline comes nearer all the same.
+    assert time.monotonic() - started >= 0.7 * DEADLINE
     return caught.value
 
 
