@@ -389,6 +389,22 @@ async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, 
     assert quiet(log)
 
 
+async def test_a_token_that_is_longer_than_the_piece_that_is_shown_is_not_shown_in_part(server, log):
+    auth = BearerAuth(f"{CANARY}-{'x' * 200}")
+    server.always("GET", "/v1/tasks/a", ECHOES["a page with 200"])
+    error = await failure(server, auth, CALLS["get"])
+    assert error.sample == "Bearer ***…"
+    assert leaks(error) == []
+    assert quiet(log)
+
+
+async def test_a_short_password_leaves_the_words_of_a_refusal_alone(server):
+    server.script("POST", "/v1/tokens", refusal(400, message="Entity not found, nor is y"))
+    error = await failure(server, PasswordAuth("admin@local", "y"), CALLS["get"])
+    assert error.message == "Entity not found, nor is ***"
+    assert "Entity not found, nor is ***" in str(error)
+
+
 ACCOUNT = {"username": "root", "oldPassword": f"{CANARY}-old", "newPassword": f'{CANARY}-"new"'}
 SECRET_BODIES = {
     "cut": Reply(200, json.dumps(ACCOUNT).encode()[:-4]),
