@@ -28,6 +28,8 @@ from vcf_tasks_async.jobs import run_job
 from vcf_tasks_async.remote import Part, Parts
 from vcf_tasks_async.remote_fleet import RemoteFleet, sites_of
 
+__all__ = ["DaskFleet"]
+
 # The share of a zone's resource that a job takes: with zone-sfo=1 a worker takes up to 64 jobs of the zone at
 # a time, as far as its threads go. A power of two, so that shares add up to the whole exactly.
 _SHARE: Final = 1 / 64
