@@ -17,7 +17,7 @@ from vcf_tasks_async.testing import SddcManagerSimulator
 # Other moments for the kills.
 SEED = int(os.environ.get("VCF_TASKS_SEED", "5"))
 # VCF_TASKS_KILLS=200 kills longer; `--timeout` then has to be longer as well.
-KILLS = int(os.environ.get("VCF_TASKS_KILLS", "25"))
+KILLS = int(os.environ.get("VCF_TASKS_KILLS", "12"))
 
 
 def applied(sddc: SddcManagerSimulator) -> Counter[str]:
