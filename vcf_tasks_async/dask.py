@@ -232,14 +232,6 @@ class _Work:
         await queue.put(pickle.dumps((number, answer)))
 
 
-def _no_worker(zone: str | None) -> UsageError:
-    if zone is None:
-        return UsageError("the cluster has no worker: start one with `dask worker`")
-    return UsageError(
-        f'no worker of the cluster reaches zone {zone}: start one with --resources "zone-{zone}=1"'
-    )
-
-
 async def _do(job: Job, inbox: str) -> None:
     """What runs on the worker."""
     async with _QueueLine(job.name, inbox) as line:
