@@ -85,8 +85,8 @@ def wheel(session: nox.Session) -> None:
     for name in ("tests", "benchmarks", "docs", "examples"):
         shutil.rmtree(away / name, ignore_errors=True)
         shutil.copytree(ROOT / name, away / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
-    for path in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / path, away)
+    for path in (*ROOT.glob("*.md"), ROOT / "pyproject.toml", ROOT / "noxfile.py"):
+        shutil.copy(path, away)
     with session.chdir(away):
         session.run("vcf-tasks", "demo", "--tasks", "100", "--seed", "1")
         session.run(*PYTEST, *(session.posargs or PARTS))
