@@ -54,7 +54,7 @@ def test_killed_many_times_every_failed_task_is_retried_exactly_once(tmp_path, b
     rng = Random(SEED)
     journal, report = tmp_path / "journal", tmp_path / "report"
     simulator = SddcManagerSimulator(
-        tasks=18 * KILLS,
+        tasks=30 * KILLS,
         failed=0.9,
         running=0,
         not_retryable=0,
