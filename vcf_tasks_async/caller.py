@@ -285,7 +285,7 @@ async def _result(call: Call[T], answer: Answer, token: Secret | None) -> tuple[
     try:
         return (await call.read(answer.body),)
     except DecodeError as error:
-        error.sample = masked_sample(error.sample, call.hidden(token))
+        error.sample = masked_sample(error.sample, call.secrets_with(token))
         # Only its facts are of use: its frames hold the body, which may be large, or secret.
         return undecodable(answer, error.with_traceback(None))
 

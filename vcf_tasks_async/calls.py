@@ -43,7 +43,7 @@ class Call(Generic[T]):
     waits_out: Callable[[ErrorDetail | None], Awaitable[bool]] | None = None
     deadline: float | None = None
 
-    def hidden(self, token: Secret | None) -> tuple[Secret, ...]:
+    def secrets_with(self, token: Secret | None) -> tuple[Secret, ...]:
         """The secrets of this call, and the *token* that went with it."""
         return self.secrets if token is None else (*self.secrets, token)
 

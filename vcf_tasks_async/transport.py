@@ -254,7 +254,7 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    secrets = call.hidden(token)
+    secrets = call.secrets_with(token)
     body = masked(b"".join(pieces), secrets)
     location = masked(headers.get("Location", "").encode("utf-8", "surrogateescape"), secrets)
     return refused(Answer(status, body, retry_after, location.decode("utf-8", "surrogateescape")))
