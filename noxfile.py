@@ -16,7 +16,7 @@ import nox
 
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "lowest", "wheel", "docs", "audit"]
+nox.options.sessions = ["lint", "types", "tests", "lowest", "wheel", "docs"]
 
 ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13"]
