@@ -102,8 +102,24 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what users install. Asks PyPI, so it is no part of CI."""
-    session.install("pip-audit>=2.9", ".[cli,dask,keyring,speed,testing]")
-    session.run("pip-audit", "--strict", "--skip-editable", "--progress-spinner", "off", *session.posargs)
+    session.install(".[cli,dask,keyring,speed,testing]")
+    installed = session.run("python", "-c", _INSTALLED, silent=True)
+    found = Path(session.create_tmp(), "installed.txt")
+    found.write_text(str(installed), "utf-8")
+    session.install("pip-audit>=2.9")
+    session.run(
+        "pip-audit", "--strict", "--no-deps", "--disable-pip", "--progress-spinner", "off",
+        "-r", str(found), *session.posargs,
+    )  # fmt: skip
+
+
+# All but ourselves.
+_INSTALLED = """
+from importlib.metadata import distributions
+for each in distributions():
+    if each.name != "vcf-tasks-async":
+        print(f"{each.name}=={each.version}")
+"""
 
 
 # --- what takes its time ----------------------------------------------------------------------------------
