@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -46,13 +45,9 @@ class Call(Generic[T]):
     waits_out: Callable[[ErrorDetail | None], Awaitable[bool]] | None = None
     deadline: float | None = None
 
-    def redacted(self, body: bytes, token: Secret | None = None) -> bytes:
-        """*body* without the secrets of this call and its *token*, plain or as JSON writes them."""
-        for secret in self.secrets if token is None else (*self.secrets, token):
-            text = secret.reveal()
-            for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]} - {""}:
-                body = body.replace(shape.encode("utf-8", "surrogatepass"), b"***")
-        return body
+    def secrets_with(self, token: Secret | None) -> tuple[Secret, ...]:
+        """The secrets of this call, and the *token* that went with it."""
+        return self.secrets if token is None else (*self.secrets, token)
 
 
 @attrs.define

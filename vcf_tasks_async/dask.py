@@ -28,6 +28,8 @@ from vcf_tasks_async.jobs import run_job
 from vcf_tasks_async.remote import Part, Parts
 from vcf_tasks_async.remote_fleet import RemoteFleet, sites_of
 
+__all__ = ["DaskFleet"]
+
 # The share of a zone's resource that a job takes: with zone-sfo=1 a worker takes up to 64 jobs of the zone at
 # a time, as far as its threads go. A power of two, so that shares add up to the whole exactly.
 _SHARE: Final = 1 / 64
@@ -228,14 +230,6 @@ class _Work:
             queue = self._replies[attempt] = _Queue(attempt, client=self._client)
             await queue
         await queue.put(pickle.dumps((number, answer)))
-
-
-def _no_worker(zone: str | None) -> UsageError:
-    if zone is None:
-        return UsageError("the cluster has no worker: start one with `dask worker`")
-    return UsageError(
-        f'no worker of the cluster reaches zone {zone}: start one with --resources "zone-{zone}=1"'
-    )
 
 
 async def _do(job: Job, inbox: str) -> None:

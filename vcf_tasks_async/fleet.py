@@ -36,7 +36,8 @@ class Fleet(FleetActs):
 
     An async context manager. Nothing is opened before ``async with``; a site's session is opened, and logged
     in, when it is first needed. A site that is down, slow or refuses the login costs the others nothing, and
-    is reported: see `SiteTrouble`.
+    is reported: see `SiteTrouble`. Where one machine does not reach all sites, there is
+    `vcf_tasks_async.dask.DaskFleet`.
 
     Args:
         sites: `Site` by name. A name is 1 to 64 of ``A-Z a-z 0-9 . _ -``.

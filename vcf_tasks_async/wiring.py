@@ -176,7 +176,7 @@ class Wiring:
     def _retry(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
         return self.retrying(task_id, self.api.retry(task_id, gate))
 
-    async def retrying(self, task_id: str, sending: Awaitable[Reply[None]]) -> Reply[None]:
+    async def retrying(self, task_id: str, sending: Awaitable[Reply[T]]) -> Reply[T]:
         """Send a retry, and let waits know that the old failure may show for a while."""
         self.waits.retried(task_id)
         try:
