@@ -77,7 +77,7 @@ def _add(table: Table, task: v.CredentialsTask) -> None:
     table.rows.append(cells)
     table.remarks.append(cells[-1])
     for _, step in task.walk():
-        cause, _ = cause_and_remedy(step.errors)
+        cause, _ = cause_and_remedy(step)
         row = [
             Cell(""),
             _status(step),
@@ -104,7 +104,7 @@ def _record(task: v.CredentialsTask, manager: str) -> dict[str, Any]:
 
 
 def _step_record(path: str, step: v.CredentialsSubTask) -> dict[str, Any]:
-    cause, remedy = cause_and_remedy(step.errors)
+    cause, remedy = cause_and_remedy(step)
     return {
         "path": path,
         "id": step.id,

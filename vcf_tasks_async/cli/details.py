@@ -82,7 +82,7 @@ def show_tree(task: v.Task, out: Output, *, failed_only: bool = False, depth: in
         )
         if not step.failed:
             continue
-        cause, remedy = cause_and_remedy(step.errors)
+        cause, remedy = cause_and_remedy(step)
         for text, style in ((cause, "red"), (remedy, "yellow")):
             if text:
                 out.line(out.style(hang, "dim") + out.style(_whole(clean(text), hang, style, out), style))

@@ -31,7 +31,7 @@ def of_task(task: v.Task, manager: str) -> dict[str, Any]:
 
 def of_step(task: v.Task, path: str, step: v.SubTask | v.Stage) -> dict[str, Any]:
     """A subtask or stage, with its place in the task."""
-    cause, remedy = cause_and_remedy(step.errors)
+    cause, remedy = cause_and_remedy(step)
     return {
         "record": "step",
         "taskId": task.id,
@@ -96,13 +96,10 @@ def of_report(report: v.BulkReport, manager: str) -> dict[str, Any]:
     }
 
 
-def cause_and_remedy(errors: tuple[v.ErrorDetail, ...]) -> tuple[str | None, str | None]:
-    """What the first error that says something says, and what to do about it."""
-    error = next((error for error in errors if error.says_something), None)
-    if error is None:
-        return None, next((e.remediation_message for e in errors if e.remediation_message), None)
-    inner, remedy = error.innermost()
-    return inner.text or error.text, remedy
+def cause_and_remedy(node: v.SubTask | v.Stage | v.CredentialsSubTask) -> tuple[str | None, str | None]:
+    """What a step's own errors say, and what to do about it."""
+    reason = node.reason
+    return (None, None) if reason is None else (reason.text, reason.remedy)
 
 
 def state(node: v.Task | v.SubTask | v.Stage | v.CredentialsTask | v.CredentialsSubTask) -> dict[str, Any]:
