@@ -302,25 +302,3 @@ def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site
         assert f"tasks are kept for {days} days" in shown.text
         assert launcher.lines("settings", "--retention-days", "7", "--yes") == ["tasks are kept for 7 days"]
         assert launcher.records("settings")[0] == {**before, "retentionDays": 7}
-
-
-def test_credential_tasks_are_listed_account_by_account_and_show_no_password(launcher: Launcher) -> None:
-    simulator = SddcManagerSimulator(60, seed=2, credential_tasks=0.3, failed=0.3)
-    with simulator.in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
-        every = launcher.records("credentials")
-        failed = launcher.records("credentials", "--failed")
-        assert {task["id"] for task in failed} == {t["id"] for t in every if t["status"] == "FAILED"}
-        assert 0 < len(failed) < len(every)
-        assert "assword" not in "".join(key for task in every for step in task["steps"] for key in step)
-        lines = launcher.lines("credentials", "--failed")
-        accounts = [f"{s['username']} at {s['resource']}" for task in failed for s in task["steps"]]
-        assert accounts
-        assert all(account in "\n".join(lines) for account in accounts)
-        assert len(lines) == 1 + len(failed) + len(accounts)
-        assert launcher.lines("credentials", "-q") == [task["id"] for task in every]
-        shown = launcher.on_terminal("credentials")
-        assert shown.width <= 80
-        assert failed[0]["id"][:8] in shown.text

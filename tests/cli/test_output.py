@@ -173,7 +173,9 @@ def test_the_board_shows_what_runs_and_what_became_of_the_rest() -> None:
 def test_the_board_stays_within_the_screen(width: int, height: int) -> None:
     board = Board("sfo-vcf01")
     for number in range(300):
-        board.progressed(v.Progress.of(task(number, "Successful" if number % 3 else "In Progress"), now=NOW))
+        board.progressed(
+            None, v.Progress.of(task(number, "Successful" if number % 3 else "In Progress"), now=NOW)
+        )
     lines = drawn(board, width, height)
     assert len(lines) <= height
     assert max(cell_len(line) for line in lines) <= max(width, 60)

@@ -28,6 +28,8 @@ from vcf_tasks_async.cli.times import seconds
 __all__ = ["Connection", "Duration", "connected"]
 
 if TYPE_CHECKING:
+    from vcf_tasks_async.cli.sites import Sites
+
     _FloatType = click.ParamType[float]
 else:
     # Not generic before click 8.2.
@@ -127,10 +129,24 @@ class Connection:
             proxy=keys.get("proxy"),
         )
 
+    def sites(self, *, concurrency: int | None = None) -> Sites:
+        """The SDDC Manager, or all sites of the fleet, not opened yet.
+
+        Raises:
+            UsageError: something is missing or can't be meant.
+        """
+        from vcf_tasks_async.cli.sites import OneSite, SitesOfFleet  # noqa: PLC0415 - `--help` needs none
+
+        if self.fleet is not None:
+            return SitesOfFleet(self.fleet)
+        return OneSite(self.session(concurrency=concurrency))
+
     def _check_site(self) -> None:
         if self.fleet is not None and self.site is None:
             names = ", ".join(self.fleet.sites)
-            raise v.UsageError(f"which site of the fleet? Give --site: it has {v.inert(names, limit=300)}")
+            raise v.UsageError(
+                f"this is for one site: give --site. The fleet has {v.inert(names, limit=300)}"
+            )
 
     def _auth(self) -> v.PasswordAuth | v.ApiKeyAuth | v.BearerAuth:
         if "token_env" in self.keys:
@@ -207,7 +223,7 @@ _OPTIONS: Final = (
         "--fleet", env="VCF_FLEET", type=click.Path(dir_okay=False), metavar="FILE",
         help="File of sites, instead of all else here: docs/fleets.md.",
     ),
-    click.option("--site", metavar="NAME", help="The site of the fleet; `list` takes all without it."),
+    click.option("--site", metavar="NAME", help="The one site of the fleet that is meant; all without it."),
     _option(
         "--config", env="VCF_CONFIG", type=click.Path(dir_okay=False), metavar="FILE",
         help="Configuration file instead of ~/.config/vcf-tasks/config.toml.",

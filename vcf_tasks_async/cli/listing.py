@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 
@@ -15,9 +15,11 @@ from vcf_tasks_async.cli.connection import Connection, connected
 from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean, output_options
 from vcf_tasks_async.cli.records import of_task
-from vcf_tasks_async.cli.running import run, warn
+from vcf_tasks_async.cli.running import run
+from vcf_tasks_async.cli.search import label
 from vcf_tasks_async.cli.selection import Selection, selecting
 from vcf_tasks_async.cli.shares import status_style
+from vcf_tasks_async.cli.sites import Found, Listing, Sites
 from vcf_tasks_async.cli.times import short
 
 __all__ = ["beginnings", "list_tasks"]
@@ -59,104 +61,77 @@ def list_tasks(
       vcf-tasks list --type HOST_COMMISSION --json | jq -r .cause
       vcf-tasks list --failed -q | vcf-tasks retry - --yes
     """
-    listing = _Listing(selection, out, sort, limit, with_sites=connection.fleet is not None)
-    if connection.fleet is not None:
-        whole = run(_list_fleet(connection.fleet, listing))
-    else:
-        whole = run(_list(connection.session(), listing))
-    if not whole:
+    listing = _Listing(connection.sites(), selection, out, sort, limit)
+    if not run(listing.print()):
         raise SystemExit(int(Exit.FAILED))
-
-
-async def _list(session: v.TaskSession, listing: _Listing) -> bool:
-    """Print one site's tasks. Returns whether these are all there are."""
-    async with session, session.stream(listing.where) as stream:
-        items = (_Item(None, session.manager, task) async for task in stream)
-        async with aclosing(items):
-            await listing.print(items)
-        return _is_whole(stream, cut=listing.was_cut)
-
-
-async def _list_fleet(fleet: v.Fleet, listing: _Listing) -> bool:
-    """Print the tasks of all sites. Returns whether these are all there are."""
-    managers = {name: site.url.partition("://")[2] or site.url for name, site in fleet.sites.items()}
-    async with fleet, fleet.stream(listing.where, raise_troubles=False) as stream:
-        items = (_Item(site, managers[site], task) async for site, task in stream)
-        async with aclosing(items):
-            await listing.print(items)
-        for trouble in stream.troubles.values():
-            warn(clean(trouble))
-        whole = [_is_whole(each, cut=listing.was_cut) for each in stream.sites.values()]
-        return all(whole) and not stream.troubles
-
-
-def _is_whole(stream: v.TaskStream, *, cut: bool) -> bool:
-    """Whether a listing has told all there is; says so where it has not."""
-    for error in stream.malformed:
-        warn(f"left out, for it can't be read: {clean(error)}")
-    if not stream.complete and not cut:
-        warn("the listing could not be made whole: tasks may be missing, list again")
-    return (stream.complete or cut) and not stream.malformed
-
-
-class _Item(NamedTuple):
-    """A task, and where it is."""
-
-    site: str | None
-    manager: str
-    task: v.Task
 
 
 class _Listing:
     """What is to be listed, and how it is printed."""
 
     def __init__(
-        self, selection: Selection, out: Output, sort: str | None, limit: int | None, *, with_sites: bool
+        self, sites: Sites, selection: Selection, out: Output, sort: str | None, limit: int | None
     ) -> None:
-        self.where = selection.where
-        self.was_cut = False
+        self._sites = sites
         self._selection = selection
         self._out = out
         self._sort = sort
         self._limit = limit
-        self._table = _TaskTable(selection, with_sites=with_sites)
+        self._table = _TaskTable(selection, with_sites=sites.are_many)
+        self._meant: list[Found] = []
         self._number = 0
 
-    async def print(self, items: AsyncIterator[_Item]) -> None:
-        """Print what is meant of *items*, as they come or in their order."""
+    async def print(self) -> bool:
+        """Print what is meant, as it comes or in its order. Returns whether that is all there is."""
+        try:
+            async with self._sites as sites, sites.listing(self._selection.where) as tasks:
+                await self._take(tasks)
+        except asyncio.CancelledError:
+            # By Ctrl-C: what was read by then is told.
+            if self._number or self._meant:
+                self._close()
+            raise
+        self._close()
+        return sites.is_whole and not sites.problems
+
+    async def _take(self, tasks: Listing) -> None:
+        async for site, task in tasks:
+            if not self._selection.matches(task):
+                continue
+            if self._sort is not None:
+                self._meant.append(Found(site, task))
+                continue
+            self._add(Found(site, task))
+            if self._number == self._limit:
+                tasks.was_cut = True
+                break
+
+    def _close(self) -> None:
         if self._sort is not None:
-            meant = [item async for item in items if self._selection.matches(item.task)]
-            for item in _sorted(meant, self._sort)[: self._limit]:
-                self._add(item)
-        else:
-            async for item in items:
-                if self._selection.matches(item.task):
-                    self._add(item)
-                if self._number == self._limit:
-                    self.was_cut = True
-                    break
+            for found in _sorted(self._meant, self._sort)[: self._limit]:
+                self._add(found)
         if self._out.is_text:
             if self._number:
                 self._table.print(self._out)
             else:
                 self._out.line("no tasks")
 
-    def _add(self, item: _Item) -> None:
+    def _add(self, found: Found) -> None:
         self._number += 1
+        site, task = found
         if self._out.quiet:
-            self._out.line(clean(item.task.id))
+            self._out.line(label(site, task.id))
         elif self._out.json:
-            site = {} if item.site is None else {"site": item.site}
-            self._out.record({**of_task(item.task, item.manager), **site})
+            self._out.record(of_task(task, self._sites.manager(site), site))
         else:
-            self._table.add(item)
+            self._table.add(found)
 
 
-def _sorted(items: list[_Item], sort: str) -> list[_Item]:
+def _sorted(found: list[Found], sort: str) -> list[Found]:
     key = _KEYS[sort.removeprefix("-")]
-    told = [item for item in items if key(item.task) is not None]
-    told.sort(key=lambda item: key(item.task), reverse=sort.startswith("-"))
-    return [*told, *(item for item in items if key(item.task) is None)]
+    told = [each for each in found if key(each.task) is not None]
+    told.sort(key=lambda each: key(each.task), reverse=sort.startswith("-"))
+    return [*told, *(each for each in found if key(each.task) is None)]
 
 
 class _TaskTable:
@@ -179,15 +154,15 @@ class _TaskTable:
         self._ids: list[str] = []
         self._now = datetime.now(UTC)
 
-    def add(self, item: _Item) -> None:
+    def add(self, found: Found) -> None:
         """One more row."""
-        task = item.task
+        site, task = found
         self._ids.append(clean(task.id))
         style = status_style(task.status)
         created = task.created_at
         age = None if created is None else (self._now - created).total_seconds()
         row = [
-            *([Cell(clean(item.site), "cyan")] if self._with_sites else []),
+            *([Cell(clean(site), "cyan")] if self._with_sites else []),
             Cell(self._ids[-1], "dim"),
             Cell(clean(task.raw_status) or "no status", style),
             Cell("" if age is None or age < 0 else short(age).split()[0]),
