@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from launcher import Launcher
 from simulator_process import Simulator, simulate
-from terminal import VCF_TASKS, in_pipe
 
 from vcf_tasks_async.testing import SddcManagerSimulator
 
@@ -211,6 +210,7 @@ def test_login_tells_step_by_step(site: Launcher) -> None:
     steps = site.records("login", "--check")
     assert [step["step"] for step in steps] == ["name", "TCP", "TLS", "login", "tasks", "release"]
     assert all(step["ok"] and step["remedy"] is None for step in steps)
+    assert steps[-1]["text"].startswith("VCF 5 to 9.0, or a VCF Installer: ")
     assert site.lines("login") == ["ok      login   as administrator@vsphere.local"]
     shown = site.on_terminal("login", "--check")
     assert b"\x1b[32mok" in shown.raw
@@ -272,22 +272,30 @@ def test_a_password_is_typed_unseen(site: Launcher) -> None:
 @pytest.mark.parametrize(
     ("shell", "mark"), [("bash", "complete "), ("zsh", "#compdef"), ("fish", "complete ")]
 )
-def test_completion_gives_a_script_for_each_shell(shell: str, mark: str) -> None:
-    ended = in_pipe(*VCF_TASKS, "completion", shell)
-    assert ended.returncode == 0
-    assert mark in ended.stdout
-    assert "_VCF_TASKS_COMPLETE" in ended.stdout
+def test_completion_gives_a_script_for_each_shell(launcher: Launcher, shell: str, mark: str) -> None:
+    script = launcher.run("completion", shell).out
+    assert mark in script
+    assert "_VCF_TASKS_COMPLETE" in script
 
 
-def test_completion_completes_commands_options_and_statuses() -> None:
-    def completed(words: str, at: int) -> str:
-        return in_pipe(
-            *VCF_TASKS, _VCF_TASKS_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(at)
-        ).stdout
-
-    assert "plain,retry" in completed("vcf-tasks re", 1)
-    assert "plain,--failed" in completed("vcf-tasks list --fa", 2)
-    assert "plain,TIMED_OUT" in completed("vcf-tasks list --status TI", 3)
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("vcf-tasks re", "plain,retry"),
+        ("vcf-tasks list --fa", "plain,--failed"),
+        ("vcf-tasks list --status TI", "plain,TIMED_OUT"),
+        ("vcf-tasks credentials ca", "plain,cancel"),
+        ("vcf-tasks credentials --fa", "plain,--failed"),
+        ("vcf-tasks credentials --failed --ty", "plain,--type"),
+        ("vcf-tasks credentials retry --sp", "plain,--spec"),
+    ],
+)
+def test_completion_completes_commands_options_and_statuses(
+    launcher: Launcher, words: str, completed: str
+) -> None:
+    at = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    launcher.environment = {"_VCF_TASKS_COMPLETE": "bash_complete", **at}
+    assert completed in launcher.run().out.splitlines()
 
 
 def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site: Launcher) -> None:
@@ -295,6 +303,7 @@ def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site
     assert "9.1" in site.complaint
     with simulate("--port", "0", "--tasks", "3", "--release", "9.1") as simulator:
         launcher.environment = dict(simulator.environment)
+        assert launcher.records("login", "--check")[-1]["text"].startswith("VCF 9.1 or newer")
         [before] = launcher.records("settings")
         days = before["retentionDays"] + 1
         assert launcher.lines("settings", "--retention-days", str(days), code=2) == []

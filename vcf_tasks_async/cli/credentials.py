@@ -26,7 +26,10 @@ class _ListsByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the name of the command before *args* where it is missing."""
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+        if not args and ctx.resilient_parsing:
+            # A shell asks what could come next: any of the commands.
+            return super().parse_args(ctx, args)
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
             args = [list_credentials.name or "", *args]
         return super().parse_args(ctx, args)
 

@@ -43,9 +43,8 @@ async def _reach(connection: Connection, out: Output) -> Exit:
 
 async def _log_in(connection: Connection, out: Output, *, all_of_it: bool) -> Exit:
     code = Exit.DONE
-    for step in await log_in(connection.session(), connection.username):
-        if all_of_it or step.step == "login" or step.code:
-            _tell(step, out)
+    for step in await log_in(connection.session(), connection.username, all_of_it=all_of_it):
+        _tell(step, out)
         code = step.code
     return code
 

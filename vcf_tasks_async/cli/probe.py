@@ -126,8 +126,14 @@ async def _certificate(host: str, port: int, tls: v.Tls) -> Check:
     return Check("TLS", Exit.DONE, "the pinned certificate" if tls.pinned else "the certificate is trusted")
 
 
-async def log_in(session: v.TaskSession, username: str) -> list[Check]:
-    """Login, the tasks, and what kind of release answers; ends with the first step that fails."""
+async def log_in(session: v.TaskSession, username: str, *, all_of_it: bool = True) -> list[Check]:
+    """Login, the tasks, and what kind of release answers; ends with the first step that fails.
+
+    Args:
+        session: not opened yet.
+        username: who logs in.
+        all_of_it: False: find out no more than whether that works.
+    """
     logged_in = Check("login", Exit.DONE, f"as {clean(username, limit=120)}")
     async with session:
         try:
@@ -137,22 +143,31 @@ async def log_in(session: v.TaskSession, username: str) -> list[Check]:
             if error.path is None or error.path.startswith("/v1/tokens"):
                 return [Check("login", *wrong)]
             return [logged_in, Check("tasks", *wrong)]
-    about = page.page_metadata
-    number = "some" if about is None or about.total_elements is None else about.total_elements
-    return [
-        logged_in,
-        Check("tasks", Exit.DONE, f"{number} tasks"),
-        Check("release", Exit.DONE, _release(page)),
-    ]
+        if not all_of_it:
+            return [logged_in]
+        about = page.page_metadata
+        number = "some" if about is None or about.total_elements is None else about.total_elements
+        return [
+            logged_in,
+            Check("tasks", Exit.DONE, f"{number} tasks"),
+            Check("release", Exit.DONE, await _release(session, page)),
+        ]
 
 
-def _release(page: v.TaskPage) -> str:
-    # No call of this API says it; what it answers does.
+async def _release(session: v.TaskSession, page: v.TaskPage) -> str:
+    """What answers, as far as its answers tell: no call of this API says it."""
     if page.page_metadata is None:
-        return "one that does not page its list: VCF 4.x"
+        return "VCF 4.x: it does not page its list"
     if any(task.is_retryable is None for task in page.elements):
-        return "one that does not say what can be retried: older than VCF 5"
-    return "one that pages its list and says what can be retried: VCF 5 or newer"
+        return "older than VCF 5: it does not say what can be retried"
+    try:
+        await session.settings()
+    except v.UnsupportedError:
+        oldest = "VCF 5" if page.elements else "VCF 4.5"
+        return f"{oldest} to 9.0, or a VCF Installer: it has no settings of tasks, which 9.1 added"
+    except v.VcfTasksError as error:
+        return f"VCF 5 or newer; whether it is 9.1 can't be told: {clean(error, limit=200)}"
+    return "VCF 9.1 or newer: it has settings of tasks"
 
 
 def _remedy(error: v.VcfTasksError) -> str:
