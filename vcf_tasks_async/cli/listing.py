@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -83,6 +82,8 @@ class _Listing:
 
     async def print(self) -> bool:
         """Print what is meant, as it comes or in its order. Returns whether that is all there is."""
+        import asyncio  # noqa: PLC0415 - `--help` needs none
+
         try:
             async with self._sites as sites, sites.listing(self._selection.where) as tasks:
                 await self._take(tasks)

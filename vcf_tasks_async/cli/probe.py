@@ -10,16 +10,15 @@ import hashlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.certificate import handshake, judging
 from vcf_tasks_async.cli.exits import Exit, code_of
 from vcf_tasks_async.cli.output import clean
+from vcf_tasks_async.cli.place import place_of
 
-__all__ = ["Check", "log_in", "place_of", "reach"]
+__all__ = ["Check", "log_in", "reach"]
 
 # Seconds for a connection.
 _PATIENCE = 5.0
@@ -44,21 +43,6 @@ class Check:
     code: Exit
     text: str
     remedy: str = ""
-
-
-def place_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a host name or URL.
-
-    Raises:
-        UsageError: there is no host in it.
-    """
-    with suppress(ValueError):
-        parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
-        if parts.hostname and parts.scheme in ("https", "http"):
-            return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}[parts.scheme]
-    raise v.UsageError(
-        f"{v.inert(url, limit=120)!r} is no address: give a host name such as sfo-vcf01.rainpole.io"
-    )
 
 
 async def reach(url: str, tls: v.Tls) -> AsyncIterator[Check]:

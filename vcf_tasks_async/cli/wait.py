@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -83,6 +82,8 @@ class _Waiting:
 
     async def all_of(self, ids: list[str]) -> Exit:
         """Wait for all; returns the exit code."""
+        import asyncio  # noqa: PLC0415 - `--help` needs none
+
         from vcf_tasks_async.cli.board import Board  # noqa: PLC0415 - rich, for those who use it
         from vcf_tasks_async.cli.live import can_move, log, moving, progress_line  # noqa: PLC0415
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -86,6 +85,8 @@ class _Watching:
 
     async def of(self, ids: list[str], every: float) -> Exit:
         """Watch tasks with *ids*, or all that are selected; returns the exit code."""
+        import asyncio  # noqa: PLC0415 - `--help` needs none
+
         from vcf_tasks_async.cli.board import Board  # noqa: PLC0415 - rich, for those who use it
         from vcf_tasks_async.cli.live import can_move, moving  # noqa: PLC0415
 
