@@ -181,6 +181,9 @@ def test_retry_shows_asks_acts_and_tells(fast: Launcher) -> None:
     assert [record["record"] for record in told] == ["outcome"] * 3 + ["report"]
     assert {record["taskId"] for record in told[:3]} == set(ids[1:4])
     assert told[3]["counts"] == {"accepted": 3}
+    shown = fast.on_terminal("retry", failed[1]["id"], "--yes", code=None, columns=80)
+    assert shown.width <= 80
+    assert re.search(rf"\n{ids[1][:8]}  (accepted|skipped|rejected)\b", shown.text)
     missing = "00000000-0000-4000-8000-000000000000"
     assert "rejected" in fast.lines("retry", missing, "--yes", code=5)[1]
     assert fast.lines("retry", "-", "--yes", "-q", typed="\n") == []

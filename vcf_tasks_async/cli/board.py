@@ -20,6 +20,8 @@ _KEPT: Final = 200
 #: Rows for these at least, however many tasks run; a quarter of a taller screen.
 _FOR_ENDED: Final = 3
 _ID: Final = 8
+#: Columns from which on a cause has room beside its task.
+_WIDE: Final = 140
 _COLUMNS: Final = (
     Column("ID"),
     Column("TASK", least=26),
@@ -123,14 +125,14 @@ class Board:
         running.sort(key=lambda each: each.progress.task.created_at or now, reverse=True)
         room = max(1, height - 1 - min(len(ended), max(_FOR_ENDED, height // 4)))
         shown = running[: room if len(running) <= room else room - 1]
-        over = ended[: max(0, height - 1 - len(shown) - (len(shown) < len(running)))]
+        over = _fitting(ended, height - 1 - len(shown) - (len(shown) < len(running)), width)
         if not shown and not over:
             yield [Cell("waiting for tasks", "dim")] if not running else [Cell(f"{len(running)} more", "dim")]
             return
         bar = 10 if width < 100 else 20 if width < 160 else 30
         rows = [
             *((each.site, _row(each.progress, bar, now)) for each in shown),
-            *((each.site, _ended_row(each, bar)) for each in over),
+            *((each.site, _ended_row(each, bar, width)) for each in over),
         ]
         if self._with_sites:
             table = Table([Column("SITE", least=6), *_COLUMNS])
@@ -141,7 +143,10 @@ class Board:
         yield from lines[: 1 + len(shown)]
         if len(shown) < len(running):
             yield [Cell(f"… and {len(running) - len(shown)} more that run", "dim")]
-        yield from lines[1 + len(shown) :]
+        for each, line in zip(over, lines[1 + len(shown) :], strict=True):
+            yield line
+            if cause := _cause_below(each, width):
+                yield [Cell(" " * (_ID + 2)), Cell(clip(cause, width - _ID - 2), "red")]
 
     def _heading(self, width: int, now: datetime) -> Iterator[list[Cell]]:
         clock = f"{now.astimezone():%H:%M:%S}"
@@ -163,7 +168,7 @@ class Board:
             yield [Cell(clip(unreadable, width), "yellow")]
             return
         # The one that was lost last; how many there are says the rest.
-        site, (since, why, given_up) = max(lost.items(), key=lambda each: each[1].since)
+        site, (since, why, given_up) = max(reversed(lost.items()), key=lambda each: each[1].since)
         ago = short((now - since).total_seconds())
         what = "given up" if given_up else f"connection lost {ago} ago, still trying"
         whose = "" if site is None else f"{clean(site)}: "
@@ -187,14 +192,31 @@ def _row(progress: v.Progress, bar: int, now: datetime) -> list[Cell]:
     ]
 
 
-def _ended_row(ended: _Ended, bar: int) -> list[Cell]:
+def _fitting(ended: list[_Ended], height: int, width: int) -> list[_Ended]:
+    """As many of *ended* as *height* lines have room for."""
+    fitting: list[_Ended] = []
+    for each in ended:
+        height -= 2 if _cause_below(each, width) else 1
+        if height < 0:
+            break
+        fitting.append(each)
+    return fitting
+
+
+def _cause_below(ended: _Ended, width: int) -> str:
+    """The cause of a failure, where the table has no room for it and it stands below."""
+    task = ended.task
+    return clean(task.cause) if task is not None and task.failed and width < _WIDE else ""
+
+
+def _ended_row(ended: _Ended, bar: int, width: int) -> list[Cell]:
     task = ended.task
     if task is None:
         gone = [Cell(clean(ended.task_id)[:_ID], "dim"), Cell("gone", "magenta")]
         return [*gone, *[Cell("")] * (len(_COLUMNS) - len(gone))]
     style = status_style(task.status)
     status = clean(task.raw_status) or "no status"
-    why = clean(task.cause) if task.failed else ""
+    why = clean(task.cause) if task.failed and width >= _WIDE else ""
     return [
         Cell(clean(task.id)[:_ID], "dim"),
         Cell(clean(task.name) or "without a name", "dim"),

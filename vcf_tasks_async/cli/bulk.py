@@ -18,7 +18,7 @@ from vcf_tasks_async.cli.exits import Exit, code_of_all
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean
 from vcf_tasks_async.cli.records import of_outcome, of_report, of_trouble
 from vcf_tasks_async.cli.running import warn
-from vcf_tasks_async.cli.search import Target
+from vcf_tasks_async.cli.search import Target, fitting
 from vcf_tasks_async.cli.selection import Selection
 from vcf_tasks_async.cli.shares import of_results, status_style
 from vcf_tasks_async.cli.sites import Found, Sites
@@ -186,7 +186,8 @@ class Acting:
     def _show(self, report: v.BulkReport | v.FleetReport, by_site: dict[str | None, v.BulkReport]) -> None:
         out = self._out
         columns = [Column("ID"), Column("RESULT"), Column("TASK", least=16)]
-        table = self._table([*columns, Column("WHY", least=30, dropped=1)])
+        table = self._table([*columns, Column("WHY", least=60, dropped=1)])
+        shown: list[tuple[str | None, v.Outcome]] = []
         tally: Counter[Cell] = Counter()
         ends: Counter[Cell] = Counter()
         for site, part in by_site.items():
@@ -195,9 +196,15 @@ class Acting:
                 if self._how.follow and outcome.result is v.Result.ACCEPTED:
                     ends[_end_of(outcome)] += 1
                 if len(report) <= _FEW or self._needs_a_look(outcome):
-                    table.rows.append(self._row(site, outcome))
-                    table.remarks.append(table.rows[-1][-1])
+                    shown.append((site, outcome))
+        ids = fitting([clean(outcome.task_id) for _, outcome in shown], out.width)
+        for (site, outcome), task_id in zip(shown, ids, strict=True):
+            table.rows.append([*self._site_cell(site), Cell(task_id, "dim"), *self._row(site, outcome)])
+            table.remarks.append(table.rows[-1][-1])
         if table.rows:
+            if out.is_terminal:
+                # The progress bar is right above.
+                out.line()
             table.print(out)
             out.line()
         counted = [out.style(f"{n} {cell.text}", cell.style) for cell, n in (*tally.items(), *ends.items())]
@@ -222,17 +229,11 @@ class Acting:
 
     def _row(self, site: str | None, outcome: v.Outcome) -> list[Cell]:
         final = outcome.final
-        result, why = _result_of(outcome), clean(outcome.reason, limit=300)
+        result, why = _result_of(outcome), _why(outcome)
         if final is not None:
             result, why = Cell(clean(final.raw_status), status_style(final.status)), clean(final.cause)
         name = self._names.get(Target(site, outcome.task_id)) or clean(final.name if final else None)
-        return [
-            *self._site_cell(site),
-            Cell(clean(outcome.task_id), "dim"),
-            result,
-            Cell(name),
-            Cell(why),
-        ]
+        return [result, Cell(name), Cell(why)]
 
     def _code(self, report: v.BulkReport | v.FleetReport) -> Exit:
         outcomes = [outcome for part in _by_site(report).values() for outcome in part.outcomes]
@@ -269,6 +270,15 @@ def _result_of(outcome: v.Outcome) -> Cell:
         return Cell("would be sent", "cyan")
     [share] = [share for share in of_results({outcome.result: 1}) if share.number]
     return Cell(share.label, share.style)
+
+
+def _why(outcome: v.Outcome) -> str:
+    """Why it ended so: of a refusal what SDDC Manager says, since the rest stands in the row."""
+    detail = outcome.error.detail if isinstance(outcome.error, v.ApiError) else None
+    if outcome.result is not v.Result.REJECTED or detail is None or not detail.says_something:
+        return clean(outcome.reason, limit=300)
+    inner, remedy = detail.innermost()
+    return clean(f"{inner.text or detail.text}{f' — {remedy}' if remedy else ''}", limit=300)
 
 
 def _end_of(outcome: v.Outcome) -> Cell:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any, Final
 
 import click
@@ -15,13 +14,13 @@ from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean, output_options
 from vcf_tasks_async.cli.records import of_task
 from vcf_tasks_async.cli.running import run
-from vcf_tasks_async.cli.search import label
+from vcf_tasks_async.cli.search import fitting, label
 from vcf_tasks_async.cli.selection import Selection, selecting
 from vcf_tasks_async.cli.shares import status_style
 from vcf_tasks_async.cli.sites import Found, Listing, Sites
 from vcf_tasks_async.cli.times import short
 
-__all__ = ["beginnings", "list_tasks"]
+__all__ = ["list_tasks"]
 
 #: What tasks can be sorted by; what a task does not tell comes last.
 _KEYS: Final[dict[str, Callable[[v.Task], Any]]] = {
@@ -179,27 +178,6 @@ class _TaskTable:
 
     def print(self, out: Output) -> None:
         """All rows, with ids cut to what tells them apart where there is little room."""
-        if out.width is not None and out.width < _WIDE:
-            for row, shown in zip(self._table.rows, beginnings(self._ids), strict=True):
-                row[int(self._with_sites)] = Cell(shown, "dim")
+        for row, shown in zip(self._table.rows, fitting(self._ids, out.width), strict=True):
+            row[int(self._with_sites)] = Cell(shown, "dim")
         self._table.print(out)
-
-
-#: Columns from which on there is room for whole ids.
-_WIDE: Final = 140
-
-
-def beginnings(ids: list[str], *, least: int = 8) -> list[str]:
-    """As much of each id as tells it from all others, and *least* characters at least.
-
-    Example:
-        >>> beginnings(["3ee54a9a-5d0f", "3ee54a9a-77aa", "16ab8935-805b"])
-        ['3ee54a9a-5', '3ee54a9a-7', '16ab8935']
-    """
-    length = dict.fromkeys(ids, least)
-    ordered = sorted(length)
-    for before, after in pairwise(ordered):
-        same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
-        for task_id in (before, after):
-            length[task_id] = max(length[task_id], same + 1)
-    return [task_id[: length[task_id]] for task_id in ids]

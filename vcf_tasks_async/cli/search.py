@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.output import clean
 
-__all__ = ["Search", "Target", "label"]
+__all__ = ["Search", "Target", "beginnings", "fitting", "label"]
 
 #: From this length on an id is taken as it stands: it is a whole UUID, or nothing of ours.
 _WHOLE: Final = 32
 _SHORTEST: Final = 4
+#: Columns of a terminal from which on there is room for whole ids.
+_WIDE: Final = 140
 
 
 class Target(NamedTuple):
@@ -93,3 +96,24 @@ class Search:
                 f"{shown} stands for {len(seen)} tasks: {sample}{', …' if len(seen) > 3 else ''}"
             )
         return seen[0]
+
+
+def fitting(ids: list[str], width: int | None) -> list[str]:
+    """*ids* for a table on a terminal of so many columns: their beginnings where there is little room."""
+    return beginnings(ids) if width is not None and width < _WIDE else ids
+
+
+def beginnings(ids: list[str], *, least: int = 8) -> list[str]:
+    """As much of each id as tells it from all others, and *least* characters at least.
+
+    Example:
+        >>> beginnings(["3ee54a9a-5d0f", "3ee54a9a-77aa", "16ab8935-805b"])
+        ['3ee54a9a-5', '3ee54a9a-7', '16ab8935']
+    """
+    length = dict.fromkeys(ids, least)
+    ordered = sorted(length)
+    for before, after in pairwise(ordered):
+        same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
+        for task_id in (before, after):
+            length[task_id] = max(length[task_id], same + 1)
+    return [task_id[: length[task_id]] for task_id in ids]
