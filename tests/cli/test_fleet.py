@@ -91,9 +91,11 @@ def test_a_site_that_is_down_is_told_and_costs_the_others_nothing(
 
     told = launcher.records("retry", "--fleet", sites.file, "--failed", "--yes", code=1)
     assert "list at lax" in launcher.complaint
-    assert {record["site"] for record in told} == {"sfo"}
-    assert told[-1]["counts"] == {"accepted": len(sites.failed("sfo") or told[:-1])}
-    assert sorted(sites.patched("sfo")) == sorted(record["taskId"] for record in told[:-1])
+    *outcomes, trouble, report = told
+    assert (trouble["record"], trouble["site"], trouble["doing"]) == ("trouble", "lax", "list")
+    assert {record["site"] for record in (*outcomes, report)} == {"sfo"}
+    assert report["counts"] == {"accepted": len(outcomes)}
+    assert sorted(sites.patched("sfo")) == sorted(record["taskId"] for record in outcomes) != []
 
 
 def test_targets_at_a_site_that_is_down_are_not_sent_and_the_trouble_is_a_record(
@@ -254,7 +256,8 @@ def test_any_command_takes_one_site(launcher: Launcher, sites: TwoSites) -> None
     assert record["id"] == task_id
     assert "site" not in record
     launcher.lines("get", task_id, "--fleet", sites.file, "--site", "sfo", code=5)
-    launcher.lines("retry", task_id, "--fleet", sites.file, "--site", "lax", "--yes", "-c", "2")
+    piped = json.dumps({"record": "task", "site": "lax", "id": task_id})
+    launcher.lines("retry", "-", "--fleet", sites.file, "--site", "lax", "--yes", "-c", "2", typed=piped)
     assert len(launcher.lines("list", "--fleet", sites.file, "--site", "sfo", "-q")) == 40
     for arguments, said in (
         (("settings", "--fleet", sites.file), "this is for one site: give --site. The fleet has sfo, lax"),

@@ -116,10 +116,13 @@ def test_beginnings_tell_ids_apart() -> None:
 
 
 def test_ids_come_from_stdin_as_text_and_as_our_own_objects(monkeypatch: pytest.MonkeyPatch) -> None:
-    objects = ['{"record":"task","id":"b2"}', '{"record":"outcome","taskId":"c3"}', '{"record":"report"}']
+    objects = ['{"record":"task","id":"b2"}', '{"record":"outcome","site":"sfo","taskId":"c3"}']
+    objects += ['{"record":"trouble","site":"lax"}', '{"record":"report"}']
     lines = ["a1 Failed  name", "", *objects, "a1", ""]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
     assert given_ids(["z9", "-", "z9"]) == ["z9", "a1", "b2", "c3"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    assert given_ids(["-"], in_fleet=True) == ["a1", "b2", "sfo:c3"]
     for wrong in ('{"x": 1}', "{", '{"id": 7}'):
         monkeypatch.setattr("sys.stdin", io.StringIO("a1\n" + wrong))
         with pytest.raises(v.UsageError, match="line 2 of stdin"):

@@ -16,7 +16,6 @@ from vcf_tasks_async.cli.running import run
 from vcf_tasks_async.cli.selection import (
     Selection,
     failed_statuses,
-    given_ids,
     ids_argument,
     running_statuses,
     selecting,
@@ -121,5 +120,5 @@ def _act(
         selection = selection.among(statuses)
     sites = connection.sites(concurrency=how.concurrency)
     raise SystemExit(
-        int(run(Acting(action, sites, given_ids(ids) if ids else selection, out, how).through()))
+        int(run(Acting(action, sites, connection.given_ids(ids) if ids else selection, out, how).through()))
     )

@@ -17,7 +17,6 @@ from vcf_tasks_async.cli.asking import confirm
 from vcf_tasks_async.cli.exits import Exit, code_of_all
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean
 from vcf_tasks_async.cli.records import of_outcome, of_report, of_trouble
-from vcf_tasks_async.cli.running import warn
 from vcf_tasks_async.cli.search import Target, fitting
 from vcf_tasks_async.cli.selection import Selection
 from vcf_tasks_async.cli.shares import of_results, status_style
@@ -99,6 +98,7 @@ class Acting:
             if not targets:
                 if self._out.is_text:
                     self._out.line(f"no {self._noun}s")
+                self._tell_troubles()
                 return sites.code(of_any=False)
             for each in targets:
                 if isinstance(each, Found):
@@ -173,15 +173,19 @@ class Acting:
         for site, part in by_site.items():
             for outcome in part.outcomes[self._told[site] :]:
                 self._tell(site, outcome)
-        for trouble in _troubles(report):
-            warn(clean(trouble))
+        if isinstance(report, v.FleetReport):
+            self._sites.note(report.troubles)
+        self._tell_troubles()
         if self._out.json:
-            for trouble in _troubles(report):
-                self._out.record(of_trouble(trouble, self._sites.manager(trouble.site)), lenient=True)
             for site, part in by_site.items():
                 self._out.record(of_report(part, self._sites.manager(site), site), lenient=True)
         elif not self._out.quiet:
             self._show(report, by_site)
+
+    def _tell_troubles(self) -> None:
+        if self._out.json:
+            for name, trouble in self._sites.troubles.items():
+                self._out.record(of_trouble(trouble, self._sites.manager(name)), lenient=True)
 
     def _show(self, report: v.BulkReport | v.FleetReport, by_site: dict[str | None, v.BulkReport]) -> None:
         out = self._out
@@ -242,7 +246,7 @@ class Acting:
             errors = [
                 outcome.error or v.BulkFailures("", report=v.BulkReport(outcome.action)) for outcome in failed
             ]
-            return code_of_all([*errors, *self._sites.problems])
+            return code_of_all([*errors, *self._sites.errors])
         ended_badly = self._how.follow and any(
             o.result is v.Result.ACCEPTED and not (o.final is not None and o.final.succeeded)
             for o in outcomes
@@ -255,10 +259,6 @@ def _by_site(report: v.BulkReport | v.FleetReport) -> dict[str | None, v.BulkRep
     if isinstance(report, v.BulkReport):
         return {None: report}
     return dict(report.sites.items())
-
-
-def _troubles(report: v.BulkReport | v.FleetReport) -> list[v.SiteTrouble]:
-    return [] if isinstance(report, v.BulkReport) else list(report.troubles.values())
 
 
 def _would_be_sent(outcome: v.Outcome) -> bool:

@@ -11,7 +11,7 @@ from vcf_tasks_async.cli.output import Output, output_options
 from vcf_tasks_async.cli.records import of_task
 from vcf_tasks_async.cli.running import run
 from vcf_tasks_async.cli.search import label
-from vcf_tasks_async.cli.selection import given_ids, ids_argument
+from vcf_tasks_async.cli.selection import ids_argument
 from vcf_tasks_async.cli.sites import Sites
 
 __all__ = ["get"]
@@ -31,7 +31,7 @@ def get(connection: Connection, out: Output, ids: tuple[str, ...]) -> None:
       vcf-tasks get 3ee54a9a
       vcf-tasks get 3ee54a9a-5d0f-4d54-8d26-f1a2d4a9b1a1 --json | jq .task.subTasks
     """
-    raise SystemExit(int(run(_get(connection.sites(), given_ids(ids), out))))
+    raise SystemExit(int(run(_get(connection.sites(), connection.given_ids(ids), out))))
 
 
 async def _get(sites: Sites, ids: list[str], out: Output) -> Exit:

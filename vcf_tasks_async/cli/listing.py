@@ -92,7 +92,7 @@ class _Listing:
                 self._close()
             raise
         self._close()
-        return sites.is_whole and not sites.problems
+        return sites.is_whole and not sites.troubles
 
     async def _take(self, tasks: Listing) -> None:
         async for site, task in tasks:

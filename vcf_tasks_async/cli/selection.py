@@ -131,26 +131,26 @@ def ids_argument(*, required: bool) -> Callable[..., Any]:
     return click.argument("ids", nargs=-1, required=required, metavar="[ID]..." if not required else "ID...")
 
 
-def given_ids(ids: Iterable[str]) -> list[str]:
+def given_ids(ids: Iterable[str], *, in_fleet: bool = False) -> list[str]:
     """The ids that were given, each once; ``-`` stands for those on stdin.
 
-    On stdin a line is an id, or one of our own JSON objects.
+    On stdin a line is an id, or one of our own JSON objects, which *in_fleet* is ``SITE:ID``.
 
     Raises:
         UsageError: a line of stdin is neither.
     """
     result: dict[str, None] = {}
     for task_id in ids:
-        result.update(dict.fromkeys(_from_stdin() if task_id == "-" else [task_id]))
+        result.update(dict.fromkeys(_from_stdin(in_fleet=in_fleet) if task_id == "-" else [task_id]))
     return list(result)
 
 
-def _from_stdin() -> Iterable[str]:
+def _from_stdin(*, in_fleet: bool) -> Iterable[str]:
     for number, line in enumerate(sys.stdin, 1):
         text = line.strip()
         if not text:
             continue
-        task_id = _id_in(text) if text.startswith("{") else text.split()[0]
+        task_id = _id_in(text, in_fleet=in_fleet) if text.startswith("{") else text.split()[0]
         if task_id == "":
             continue
         if not isinstance(task_id, str):
@@ -158,7 +158,7 @@ def _from_stdin() -> Iterable[str]:
         yield task_id
 
 
-def _id_in(text: str) -> object:
+def _id_in(text: str, *, in_fleet: bool) -> object:
     """The id in one of our own objects; empty for those that close a bulk run, which have none."""
     try:
         record = json.loads(text)
@@ -167,5 +167,5 @@ def _id_in(text: str) -> object:
     if record.get("record") in ("report", "trouble"):
         return ""
     task_id, site = record.get("id") or record.get("taskId"), record.get("site")
-    # As a fleet calls it.
-    return f"{site}:{task_id}" if isinstance(site, str) and isinstance(task_id, str) else task_id
+    named = in_fleet and isinstance(site, str) and isinstance(task_id, str)
+    return f"{site}:{task_id}" if named else task_id

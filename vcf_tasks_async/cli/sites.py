@@ -59,8 +59,7 @@ class Sites(ABC):
     Attributes:
         title: what they are called together.
         are_many: whether each task is told with its site.
-        problems: what kept a site from being asked, or a task from being found; told when it came.
-        silent: names of sites that could not be asked.
+        troubles: sites that could not be asked, by name; told when that was found out.
         is_whole: whether what was listed is all there is.
     """
 
@@ -68,8 +67,7 @@ class Sites(ABC):
     are_many = False
 
     def __init__(self, opened: AbstractAsyncContextManager[Any]) -> None:
-        self.problems: list[Exception] = []
-        self.silent: list[str] = []
+        self.troubles: dict[str, v.SiteTrouble] = {}
         self.is_whole = True
         self._opened = opened
 
@@ -122,7 +120,7 @@ class Sites(ABC):
     async def find(self, ids: Iterable[str]) -> list[Target]:
         """The tasks that *ids* stand for. They are listed only where something has to be looked up.
 
-        What may be at a site that can't be asked is a problem, and left out.
+        What may be at a site that can't be asked is left out.
 
         Raises:
             UsageError: one stands for several tasks, or is too short to stand for one.
@@ -138,9 +136,9 @@ class Sites(ABC):
         for each in wanted:
             if each not in search.seen:
                 found[each] = None
-            elif search.is_open(each, self.silent):
-                # Why that is so counts among the problems already.
-                warn(f"{label(*each)} can't be looked for at {', '.join(map(clean, self.silent))}: left out")
+            elif search.is_open(each, self.troubles):
+                silent = ", ".join(map(clean, self.troubles))
+                warn(f"{label(*each)} can't be looked for at {silent}: left out")
             else:
                 found[search.only(each, self.title)] = None
         return list(found)
@@ -153,27 +151,39 @@ class Sites(ABC):
             warn("the listing could not be made whole: tasks may be missing, run it again")
         self.is_whole = self.is_whole and complete and not malformed
 
-    def _note_all(self, troubles: Mapping[str, v.SiteTrouble]) -> None:
+    def note(self, troubles: Mapping[str, v.SiteTrouble]) -> None:
         """Tell which sites can't do their part; the others can."""
-        for trouble in troubles.values():
-            warn(clean(trouble))
-            self.problems.append(trouble.error)
+        for name, trouble in troubles.items():
+            if name not in self.troubles:
+                warn(clean(trouble))
+                self.troubles[name] = trouble
 
     def code(self, code: Exit = Exit.DONE, *, of_any: bool = True) -> Exit:
-        """The exit code of a command that would end with *code*, but for the problems.
+        """The exit code of a command that would end with *code*, but for sites in trouble.
 
         Args:
             code: how it went with those that could be asked.
             of_any: whether there were any.
         """
-        return code or code_of_all([*self.problems, *([None] if of_any else [])])
+        return code or code_of_all([*self.errors, *([None] if of_any else [])])
+
+    @property
+    def errors(self) -> list[Exception]:
+        """What is wrong with the sites in trouble."""
+        return [trouble.error for trouble in self.troubles.values()]
 
 
 class OneSite(Sites):
-    """One SDDC Manager."""
+    """One SDDC Manager.
 
-    def __init__(self, session: v.TaskSession) -> None:
+    Args:
+        session: with it, not opened yet.
+        name: what it is called in the fleet that it was taken from.
+    """
+
+    def __init__(self, session: v.TaskSession, name: str | None = None) -> None:
         super().__init__(session)
+        self._name = name
         self._session = session
         self.title = session.manager
 
@@ -216,8 +226,8 @@ class OneSite(Sites):
         return many([what for _, what in targets], **how)
 
     def target(self, text: str) -> Target:
-        """All of the text is the id."""
-        return Target(None, text)
+        """All of the text is the id, but for the site's own name."""
+        return Target(None, text if self._name is None else text.removeprefix(f"{self._name}:"))
 
 
 class SitesOfFleet(Sites):
@@ -249,8 +259,7 @@ class SitesOfFleet(Sites):
         async with self._fleet.stream(each, raise_troubles=False) as stream:
             listing = Listing(stream)
             yield listing
-        self.silent += stream.troubles
-        self._note_all(stream.troubles)
+        self.note(stream.troubles)
         for of_site in stream.sites.values():
             # What a site in trouble lacks has been told.
             told = listing.was_cut or bool(stream.troubles)
@@ -272,9 +281,9 @@ class SitesOfFleet(Sites):
             # It tells of all of them itself.
             raise
         except BaseException:
-            self._note_all(events.troubles)
+            self.note(events.troubles)
             raise
-        self._note_all(events.troubles)
+        self.note(events.troubles)
 
     def act(self, action: v.Action, targets: Sequence[Found | Target], **how: Any) -> v.FleetRun:
         """A run at each site that has targets."""

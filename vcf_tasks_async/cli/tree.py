@@ -11,7 +11,7 @@ from vcf_tasks_async.cli.output import Output, output_options
 from vcf_tasks_async.cli.records import of_step, of_task
 from vcf_tasks_async.cli.running import run
 from vcf_tasks_async.cli.search import label
-from vcf_tasks_async.cli.selection import given_ids, ids_argument
+from vcf_tasks_async.cli.selection import ids_argument
 from vcf_tasks_async.cli.sites import Sites
 
 __all__ = ["tree"]
@@ -34,7 +34,7 @@ def tree(connection: Connection, out: Output, ids: tuple[str, ...], failed: bool
       vcf-tasks tree --failed 3ee54a9a
       vcf-tasks list --failed -q | vcf-tasks tree --failed -
     """
-    raise SystemExit(int(run(_tree(connection.sites(), given_ids(ids), out, failed, depth))))
+    raise SystemExit(int(run(_tree(connection.sites(), connection.given_ids(ids), out, failed, depth))))
 
 
 async def _tree(sites: Sites, ids: list[str], out: Output, failed: bool, depth: int | None) -> Exit:

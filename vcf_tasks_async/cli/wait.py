@@ -16,7 +16,7 @@ from vcf_tasks_async.cli.output import Output, clean, output_options
 from vcf_tasks_async.cli.records import of_task
 from vcf_tasks_async.cli.running import run
 from vcf_tasks_async.cli.search import Target, label
-from vcf_tasks_async.cli.selection import given_ids, ids_argument
+from vcf_tasks_async.cli.selection import ids_argument
 from vcf_tasks_async.cli.shares import status_style
 from vcf_tasks_async.cli.sites import Sites
 from vcf_tasks_async.cli.times import short
@@ -59,7 +59,7 @@ def wait(
         raise click.UsageError("--every and --timeout take more than no time")
     polling = v.Polling(initial=min(2.0, every), maximum=every)
     waiting = _Waiting(connection.sites(), out, timeout, polling, after_retry or None)
-    raise SystemExit(int(run(waiting.all_of(given_ids(ids)))))
+    raise SystemExit(int(run(waiting.all_of(connection.given_ids(ids)))))
 
 
 class _Waiting:
@@ -102,7 +102,7 @@ class _Waiting:
                 async with asyncio.TaskGroup() as group:
                     for target in targets:
                         group.create_task(self._one(target, on_progress))
-        self._failures |= {code_of(error) for error in sites.problems}
+        self._failures |= {code_of(error) for error in sites.errors}
         return next(iter(self._failures)) if len(self._failures) == 1 else Exit(bool(self._failures))
 
     async def _one(

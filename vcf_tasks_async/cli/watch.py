@@ -16,7 +16,6 @@ from vcf_tasks_async.cli.running import run
 from vcf_tasks_async.cli.search import Target, label
 from vcf_tasks_async.cli.selection import (
     Selection,
-    given_ids,
     ids_argument,
     running_statuses,
     selecting,
@@ -64,7 +63,7 @@ def watch(
         raise click.UsageError("--every takes more than no time")
     if selection.where.status is None and selection.where.server_status is None:
         selection = selection.among(running_statuses())
-    wanted = given_ids(ids)
+    wanted = connection.given_ids(ids)
     if ids and not wanted:
         return
     watching = _Watching(connection.sites(), selection, out, span)
