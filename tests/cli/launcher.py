@@ -146,7 +146,7 @@ def _read(
     interrupt: Callable[[], bool] | None = None,
 ) -> dict[int, bytes]:
     """Read all files to their end, and do what is to be done meanwhile."""
-    worked = -1
+    worked: int | None = None
     ends = time.monotonic() + _PATIENCE
     waiting, due = dict(answers or {}), dict(signals)
     with selectors.DefaultSelector() as ready:
@@ -158,7 +158,7 @@ def _read(
                 raise AssertionError(f"still running: {wrote}")
             if interrupt is not None and interrupt():
                 before, worked = worked, _work_of(child)
-                if before == worked:
+                if before is not None and before == worked:
                     os.kill(child, signal.SIGINT)
                     interrupt = None
             for key, _ in ready.select(0.5 if interrupt is None else 0.05):
@@ -176,10 +176,10 @@ def _read(
     return wrote
 
 
-def _work_of(child: int) -> int:
-    """The time on a processor that *child* has had, in ticks: the same twice, it waits."""
-    fields = Path(f"/proc/{child}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def _work_of(child: int) -> int | None:
+    """The time on a processor that *child* has had, in ticks, while it waits; None where it does not."""
+    state, *fields = Path(f"/proc/{child}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return int(fields[10]) + int(fields[11]) if state == "S" else None
 
 
 def _chunk(file: int) -> bytes:

@@ -118,6 +118,7 @@ def test_targets_at_a_site_that_is_down_are_not_sent_and_the_trouble_is_a_record
     assert [line.split()[0] for line in lines if second in line] == ["sfo"]
     # A beginning may stand for a task at the site that can't be asked as well.
     assert launcher.lines("cancel", "--fleet", sites.file, mine[:8], "--yes", code=4) == ["no tasks"]
+    assert launcher.lines("get", "--fleet", sites.file, f"lax:{theirs[:8]}", code=4) == []
     refused(sites.sfo)
     assert launcher.lines("retry", "--fleet", sites.file, "--failed", "-y", code=4) == ["no tasks"]
     assert launcher.lines("wait", "--fleet", sites.file, mine[:8], code=4) == []
@@ -248,6 +249,19 @@ def test_ctrl_c_ends_what_reads_and_waits_with_what_there_is(launcher: Launcher,
         ended = launcher.run(*argv, code=130, signals={'"site":"sfo"': signal.SIGINT})
         assert {json.loads(line)["site"] for line in ended.out.splitlines()} == {"sfo"}
         assert ended.err == ""
+    for order in ((), ("--sort", "name")):
+        for simulator in sites[1:]:
+            simulator.requests.clear()
+        ended = launcher.run(
+            *("list", "--fleet", sites.file, *order),
+            code=130,
+            # One has answered, and the other was asked.
+            interrupt=lambda: (
+                sites.sfo.requests.count(path="/v1/tasks", status=200) > 0
+                and sites.lax.requests.count(path="/v1/tasks") > 0
+            ),
+        )
+        assert len([line for line in ended.out.splitlines() if line.startswith("sfo ")]) == 40
 
 
 def test_any_command_takes_one_site(launcher: Launcher, sites: TwoSites) -> None:
