@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CredentialsUpdateSpec,
         ResourceCredentials,
     )
+    from vcf_tasks_async.credential_spec import read_spec
     from vcf_tasks_async.credential_stream import CredentialsStream
     from vcf_tasks_async.credentials import Credentials
     from vcf_tasks_async.errors import (
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from vcf_tasks_async.sites import Site, SiteEvent, SiteOutcome, SiteTask, SiteTrouble, SiteTroubles
     from vcf_tasks_async.slots import Limiter
     from vcf_tasks_async.status import Status
-    from vcf_tasks_async.steps import ErrorCause, ErrorDetail, ValidationNotification
+    from vcf_tasks_async.steps import ErrorCause, ErrorDetail, Failure, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
     from vcf_tasks_async.text import inert
     from vcf_tasks_async.wait_many import TaskWaits
@@ -105,6 +106,7 @@ __all__ = [
     "ErrorCause",
     "ErrorDetail",
     "EventKind",
+    "Failure",
     "FileSecret",
     "Fleet",
     "FleetFailures",
@@ -167,6 +169,7 @@ __all__ = [
     "WaitError",
     "WaitTimeout",
     "inert",
+    "read_spec",
 ]
 
 _ROOMS = {
@@ -178,6 +181,7 @@ _ROOMS = {
         "AutoRotatePolicy", "BaseCredential", "CredentialsSubTask", "CredentialsTask",
         "CredentialsUpdateSpec", "ResourceCredentials",
     ),
+    "credential_spec": ("read_spec",),
     "credential_stream": ("CredentialsStream",),
     "credentials": ("Credentials",),
     "errors": (
@@ -207,7 +211,7 @@ _ROOMS = {
     "secret": ("Secret",),
     "session": ("TaskSession",),
     "status": ("Status",),
-    "steps": ("ErrorCause", "ErrorDetail", "ValidationNotification"),
+    "steps": ("ErrorCause", "ErrorDetail", "Failure", "ValidationNotification"),
     "stream": ("TaskStream",),
     "text": ("inert",),
     "wait_many": ("TaskWaits",),
