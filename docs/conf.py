@@ -24,8 +24,6 @@ _NO_NEWS = {"asend", "athrow", "branches", "with_traceback", "add_note"}
 # GitHub's own way to make anchors, so that a link works there and here.
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
-# A page that another part of the project may bring is taken up when it is there.
-suppress_warnings = ["toc.empty_glob"]
 
 autodoc_default_options = {
     "members": True,

@@ -1,8 +1,8 @@
 """The code of a Markdown page as its reader would run it: block after block, with the names of those before.
 
 A block runs as it stands, but for the texts that a test puts in place of what only the reader has (hosts,
-files). ``await`` and ``async with`` at top level are as fine as in the page. A block that calls `asyncio.run` gets a
-thread without a running loop.
+files). ``await`` and ``async with`` at top level are as fine as in the page. A block that calls `asyncio.run`
+gets a thread without a running loop.
 """
 
 from __future__ import annotations
