@@ -17,7 +17,7 @@ CA_FILE, FINGERPRINT = "/etc/ssl/rainpole-ca.pem", "B5:0C:1F:6A:…:9E"
 HOSTS = ("sfo-vcf01.rainpole.io", "lax-vcf01.rainpole.io")
 # What each guide shows at least; a guide that runs without having done anything is a broken one.
 SAID = {
-    "start.md": (r"\d+ accepted", r"-- killed, and started again --"),
+    "start.md": (r"\d+ accepted", r"-- stopped, and started again --"),
     "streaming.md": (r"the newest failure: ", r"^20 1 \d+$", r"\d+%", r"^Failed Failed Status.FAILED$"),
     "bulk.md": (
         r"^retry of \d+ tasks in .*: \d+ accepted", r"runs again", r"not sent: ", r"^went through$",
@@ -82,6 +82,19 @@ async def test_the_guide_to_tests_runs_without_pytest_too(capsys: pytest.Capture
     )
     await last.run(from_before)
     assert re.fullmatch(r"100 tasks in \d requests\n", capsys.readouterr().out)
+
+
+def test_the_bot_of_the_guide_is_the_one_that_is_killed_again_and_again() -> None:
+    # tests/watch/test_bot.py kills README's.
+    shown = [
+        [
+            block.text.partition("\nasync def bot(")[2]
+            for block in blocks(page, "python")
+            if " bot(" in block.text
+        ]
+        for page in (DOCS / "watching.md", ROOT / "README.md")
+    ]
+    assert shown[0] == shown[1] != []
 
 
 def test_no_page_with_code_is_left_out() -> None:
