@@ -69,6 +69,7 @@ def _room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """Each room, and the rooms it imports when it is imported (not those that are for type checkers only)."""
     found: dict[str, set[str]] = {}
