@@ -122,6 +122,8 @@ class Caller:
             if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
+                if call.arrived is not None:
+                    call.arrived()
                 result = await self._result(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)

@@ -27,6 +27,7 @@ class Call(Generic[T]):
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
         secrets: what the answer must not tell, whoever repeats it there.
         gate: what it passes each time it is sent.
+        arrived: told that an answer has come whole, before it is read.
         waits_out: asked about a 403: whether it only says "not now", and is to be waited out.
         deadline: seconds for the whole call; None takes the policy's.
     """
@@ -41,6 +42,7 @@ class Call(Generic[T]):
     repeat: bool = True
     secrets: tuple[Secret, ...] = ()
     gate: Gate = OPEN
+    arrived: Callable[[], None] | None = None
     waits_out: Callable[[ErrorDetail | None], Awaitable[bool]] | None = None
     deadline: float | None = None
 

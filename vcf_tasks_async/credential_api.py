@@ -20,10 +20,10 @@ from vcf_tasks_async.credential_models import (
     CredentialsUpdateSpec,
     ResourceCredentials,
 )
+from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.crowding import Crowd
 from vcf_tasks_async.errors import DecodeError, TaskNotFound, UnsupportedError
 from vcf_tasks_async.gate import Gate
-from vcf_tasks_async.pages import CredentialsPageReader
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.status import Status
 

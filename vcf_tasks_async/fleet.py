@@ -176,7 +176,8 @@ class Fleet(FleetActs):
             where: which tasks, of all sites; or a filter for each site that is meant, by its name.
             page_size: tasks on a page, 1 to 100. None: 100, and fewer where there are many sites, so that
                 all listings together hold a few thousand tasks, however slow the reader is.
-            prefetch: pages in flight at once, at each site; twice as many are held at most.
+            prefetch: pages in flight at once, at each site; twice as many are held at most, six times as many
+                while the reader waits for one that is slow.
             strict: raise for elements that can't be read; see `TaskSession.stream`.
             raise_troubles: False: a site that can't be listed is left to `FleetStream.troubles`.
 

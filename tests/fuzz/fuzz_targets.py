@@ -30,6 +30,7 @@ from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import decode_error, encode, is_json, parse_json, structure
 from vcf_tasks_async.credential_api import _read_resources, _subtask_in
 from vcf_tasks_async.credential_models import CredentialsTask
+from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.cursor import Told, from_cursor
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.events import Mark, Progress, changes
@@ -38,7 +39,7 @@ from vcf_tasks_async.folding import compact, decode_task
 from vcf_tasks_async.histories import HistoryDeletion
 from vcf_tasks_async.judgement import Sighting
 from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
-from vcf_tasks_async.pages import CredentialsPageReader, PageReader
+from vcf_tasks_async.pages import PageReader
 from vcf_tasks_async.policy import parse_retry_after
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.status import Status
@@ -119,11 +120,11 @@ def _check_copies(task: Task) -> None:
 
 @contextmanager
 def _slow_way() -> Iterator[None]:
-    shapes.AVAILABLE = False
+    before, shapes.AVAILABLE = shapes.AVAILABLE, False
     try:
         yield
     finally:
-        shapes.AVAILABLE = shapes.msgspec is not None
+        shapes.AVAILABLE = before
 
 
 def _told(decode: Callable[[bytes], Any], body: bytes) -> Any:

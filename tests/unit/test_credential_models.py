@@ -29,7 +29,7 @@ from vcf_tasks_async.base import secrets_in, wire_document
 from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import parse_json, structure
 from vcf_tasks_async.credential_models import checked_spec
-from vcf_tasks_async.pages import CredentialsPageReader
+from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.secret import MASK, AnsweredSecret
 
 CANARY = "cAnArY-7f3a"
