@@ -33,7 +33,10 @@ WINGS = {
     ),
     "reading": (
         "from bytes to tasks, and listings",
-        "codec collection credential_stream filters folding grid pages paging shapes stream structuring",
+        (
+            "codec collection credential_pages credential_stream filters folding grid pages paging shapes "
+            "stream structuring"
+        ),
     ),
     "acting": (
         "retry and cancel",
