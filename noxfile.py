@@ -96,7 +96,7 @@ def wheel(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The documentation, with no warning."""
     session.install("-e", ".[cli,dask,testing]", "--group", "docs")
-    session.run("python", "-m", "sphinx", "-W", "docs", "docs/_build", *session.posargs)
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-n", "docs", "docs/_build", *session.posargs)
 
 
 @nox.session
