@@ -30,6 +30,7 @@ from vcf_tasks_async import (
     UsageError,
     VcfTasksError,
 )
+from vcf_tasks_async.version import __version__
 
 BRIEF = Policy(base=0.002, cap=0.004, deadline=2, attempt_timeout=0.5, grace=0.02, budget=3)
 # An attempt that a busy machine cuts short would be made again, and counted.
@@ -307,7 +308,7 @@ async def test_no_line_break_gets_into_a_header(server, tail):
 async def test_the_user_agent_is_ours_and_one_line(server, session_with):
     async with session_with() as session:
         await session.get("a")
-    assert {seen.headers["user-agent"] for seen in server.requests} == {"vcf-tasks-async/0.1.0"}
+    assert {seen.headers["user-agent"] for seen in server.requests} == {f"vcf-tasks-async/{__version__}"}
 
 
 async def test_a_hostile_filter_stays_in_its_parameter(server, session_with):
