@@ -98,6 +98,11 @@ class Fleet(FleetActs):
         """The sites, by name."""
         return dict(self._sites)
 
+    @property
+    def concurrency(self) -> int:
+        """Requests in flight at most, over all sites."""
+        return self._limiter.limit
+
     async def __aenter__(self) -> Self:
         if self._loop is not None:
             raise UsageError("this fleet is open already: share it, or make another one")

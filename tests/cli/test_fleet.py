@@ -98,6 +98,21 @@ def test_a_site_that_is_down_is_told_and_costs_the_others_nothing(
     assert sorted(sites.patched("sfo")) == sorted(record["taskId"] for record in outcomes) != []
 
 
+def test_call_timeout_is_for_the_sites_of_a_file_as_well(
+    launcher: Launcher, sites: TwoSites, tmp_path: Path
+) -> None:
+    sites.lax.faults.add(path="/v1/tokens", delay=10, times=None)
+    launcher.lines("list", "--fleet", sites.file, "-q", "--call-timeout", "0.4", code=1)
+    assert re.search(r"list at lax: .* 0\.4 s passed", launcher.complaint)
+    launcher.lines("list", "--fleet", sites.file, "--site", "lax", "--call-timeout", "0.4", code=6)
+    assert "0.4 s passed" in launcher.complaint
+    # What nobody asked for on the command line is left to the file.
+    own = tmp_path / "own.toml"
+    own.write_text(Path(sites.file).read_text().replace("deadline = 5", "deadline = 0.6"))
+    launcher.lines("list", "--fleet", str(own), "-q", code=1)
+    assert "0.6 s passed" in launcher.complaint
+
+
 def test_targets_at_a_site_that_is_down_are_not_sent_and_the_trouble_is_a_record(
     launcher: Launcher, sites: TwoSites
 ) -> None:

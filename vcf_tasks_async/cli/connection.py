@@ -127,7 +127,7 @@ class Connection:
             self._auth(),
             tls=self.tls,
             concurrency=concurrency or keys.get("concurrency", 8),
-            policy=v.Policy(deadline=call, attempt_timeout=min(30.0, call)),
+            policy=_policy(call),
             allow_http=keys.get("allow_http", False),
             proxy=keys.get("proxy"),
         )
@@ -299,7 +299,7 @@ def _of_fleet(path: str | None, name: str | None, given: Mapping[str, Any], time
         )
         raise click.UsageError(f"{what}: the file of sites says where they are, and who you are")
     _show_warnings()
-    fleet = v.Fleet.from_toml(path)
+    fleet = _in_time(v.Fleet.from_toml(path), timeout)
     sites = fleet.sites
     if name is None:
         return Connection({}, Path(), timeout, fleet, next(iter(sites.values())) if len(sites) == 1 else None)
@@ -307,6 +307,23 @@ def _of_fleet(path: str | None, name: str | None, given: Mapping[str, Any], time
         shown = v.inert(", ".join(sites), limit=300)
         raise v.UsageError(f"{path} has no site {v.inert(name, limit=60)!r}: it has {shown}")
     return Connection({}, Path(), timeout, None, sites[name], name)
+
+
+def _policy(call: float) -> v.Policy:
+    return v.Policy(deadline=call, attempt_timeout=min(30.0, call))
+
+
+def _in_time(fleet: v.Fleet, timeout: float) -> v.Fleet:
+    """*fleet* with *timeout* for each call: everywhere if it was asked for, else where the file says nothing."""
+    import attrs  # noqa: PLC0415 - a fleet has loaded it already
+
+    source = click.get_current_context().get_parameter_source("call_timeout")
+    asked = source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    sites = {
+        name: attrs.evolve(site, policy=_policy(timeout)) if asked or site.policy == v.Policy() else site
+        for name, site in fleet.sites.items()
+    }
+    return v.Fleet(sites, concurrency=fleet.concurrency)
 
 
 class _Warnings(logging.Handler):
