@@ -314,7 +314,7 @@ def _policy(call: float) -> v.Policy:
 
 
 def _in_time(fleet: v.Fleet, timeout: float) -> v.Fleet:
-    """*fleet* with *timeout* for each call: everywhere if it was asked for, else where the file says nothing."""
+    """*fleet* with *timeout* for each call: if it was asked for, else where the file says nothing."""
     import attrs  # noqa: PLC0415 - a fleet has loaded it already
 
     source = click.get_current_context().get_parameter_source("call_timeout")
