@@ -114,7 +114,7 @@ def test_commands_end_with_these_codes(launcher: Launcher, sddc: SddcManagerSimu
     sddc.faults.add(method="GET", path="/v1/tasks/.*", status=400)
     assert "400" in complaint("get", sddc.ids()[0], code=7)
     sddc.faults.add(method="GET", path="/v1/tasks/.*", status=500, times=None)
-    complaint("get", sddc.ids()[0], "--call-timeout", "0.4", code=7)
+    complaint("get", sddc.ids()[0], "--call-timeout", "1", code=7)
 
 
 def test_an_incomplete_listing_is_never_silent(launcher: Launcher, sddc: SddcManagerSimulator) -> None:
