@@ -11,7 +11,7 @@ from vcf_tasks_async.testing.controls import Controls
 from vcf_tasks_async.testing.faults import FaultPlan
 from vcf_tasks_async.testing.generator import Generated, Shares, TaskGenerator
 from vcf_tasks_async.testing.listing import Listing
-from vcf_tasks_async.testing.options import check_choice, check_share, check_whole
+from vcf_tasks_async.testing.options import check_options, check_tasks
 from vcf_tasks_async.testing.record import RequestRecord
 from vcf_tasks_async.testing.routes import Api
 from vcf_tasks_async.testing.server import Latency, SimulatorServer
@@ -154,40 +154,9 @@ class SddcManagerSimulator(Controls):
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
+        check_options(locals())
+        check_tasks(tasks)
         super().__init__()
-        for name, value, allowed in (
-            ("release", release, ("4.5", "5.2", "9.0", "9.1")),
-            ("product", product, ("sddc-manager", "vcf-installer")),
-            ("page_base", page_base, (0, 1)),
-            ("reported_page_size", reported_page_size, ("elements", "requested")),
-            ("oversize", oversize, ("clamp", "reject")),
-            ("metadata", metadata, (True, False, "missing")),
-            ("spelling", spelling, ("mixed", "upper", "title")),
-            ("status_filter", status_filter, ("title", "upper", "any", "ignored")),
-            ("name_filter", name_filter, ("insensitive", "sensitive")),
-            ("unknown_parameters", unknown_parameters, ("ignore", "reject")),
-            ("order", order, ("newest", "oldest", "name", "given")),
-            ("order_by", order_by, ("works", "fails", "ignored")),
-            ("delete_failed", delete_failed, ("conflict", "remove")),
-            ("zombie_cancel", zombie_cancel, ("accept", "error")),
-            ("reject_status", reject_status, (401, 403)),
-            ("login_status", login_status, (200, 201)),
-            ("login_failure", login_failure, (400, 401)),
-            ("refresh_as", refresh_as, ("json", "text")),
-        ):
-            check_choice(name, value, allowed)
-        for name, share in (
-            ("failed", failed),
-            ("running", running),
-            ("zombies", zombies),
-            ("credential_tasks", credential_tasks),
-            ("not_retryable", not_retryable),
-            ("retry_succeeds", retry_succeeds),
-            ("running_succeeds", running_succeeds),
-        ):
-            check_share(name, share)
-        if default_page_size is not None:
-            check_whole("default_page_size", default_page_size, minimum=1)
         if username is None:
             username = "admin@local" if product == "vcf-installer" else "administrator@vsphere.local"
         self.username, self.password = username, password
@@ -215,7 +184,6 @@ class SddcManagerSimulator(Controls):
             seed, now=self.clock.now(), release=release, product=product, spelling=spelling
         )
         if isinstance(tasks, int):
-            check_whole("tasks", tasks, minimum=0)
             shares = Shares(
                 failed, running, zombies, credentials=credential_tasks, not_retryable=not_retryable
             )
