@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 # pytester forgets what an inner run imported. That costs time, and cryptography can't be imported twice.
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 import jwt  # noqa: F401
 import pytest
 import trustme  # noqa: F401
@@ -26,8 +27,9 @@ FILES = dict(_BLOCK.findall(PAGE.read_text("utf-8")))
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project of somebody else's: strict about markers, async tests by their marks."""
     pytester.makeini(
-        # Hypothesis and xdist would be imported, and rewritten, by each inner run.
-        "[pytest]\naddopts = --strict-markers -p no:cacheprovider -p no:hypothesispytest -p no:xdist\n"
+        # Hypothesis and xdist would be imported, and rewritten, by each inner run. Our own suite has modules
+        # of the same names, in this very process.
+        "[pytest]\naddopts = --strict-markers --import-mode=importlib -p no:cacheprovider -p no:hypothesispytest -p no:xdist\n"
         "asyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
     )
     return pytester
