@@ -46,22 +46,23 @@ class _Plain:
     def __init__(self, grid: Grid, first: Read, total: int) -> None:
         self._grid, self._total = grid, total
         self._pages = grid.pages(total)
-        self._next = self._fed = 1
+        self._fed = 1
         self._first = self._last = first
         self._order = orders_of(first.created)
         self.over = not self._order
         self.whole = False
         self.probes = OLDEST_FIRST in self._order
         self._probe: Read | None = None
-        self._asked_for_probe = False
+        # 0 is the look at the last page before all else.
+        self._next = 0 if self.probes else 1
 
     def next_step(self) -> tuple[PageRequest, int] | None:
-        if self.probes:
-            if self._asked_for_probe:
-                return None
-            self._asked_for_probe = True
-            return self._grid.page(self._pages - 1)
         index = self._next
+        if index == 0:
+            self._next = 1
+            return self._grid.page(self._pages - 1)
+        if self.probes:
+            return None
         if index < self._pages:
             self._next += 1
             return self._grid.page(index)

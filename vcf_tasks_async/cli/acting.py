@@ -8,7 +8,6 @@ from typing import Any, Final
 import click
 
 import vcf_tasks_async as v
-from vcf_tasks_async.cli.asking import can_ask
 from vcf_tasks_async.cli.bulk import Acting, How
 from vcf_tasks_async.cli.connection import Connection, Duration, connected
 from vcf_tasks_async.cli.output import Output, output_options
@@ -113,8 +112,7 @@ def _act(
         every = "--failed" if action is v.Action.RETRY else "--running"
         problem = "ids and filters don't go together" if ids else "which tasks?"
         raise click.UsageError(f"{problem}: give ids, - for ids on stdin, or filters; {every} for all")
-    if not (how.yes or how.dry_run or can_ask()):
-        raise click.UsageError("it asks before it acts, and there is no terminal to ask on: give --yes")
+    how.check_terminal()
     if selection.where.status is None:
         statuses = failed_statuses() if action is v.Action.RETRY else running_statuses()
         selection = selection.among(statuses)

@@ -12,8 +12,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
+import click
+
 import vcf_tasks_async as v
-from vcf_tasks_async.cli.asking import confirm
+from vcf_tasks_async.cli.asking import can_ask, confirm
 from vcf_tasks_async.cli.exits import Exit, code_of_all
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean
 from vcf_tasks_async.cli.records import of_outcome, of_report, of_trouble
@@ -44,6 +46,15 @@ class How:
     stop_after: float | None = None
     deadline: float | None = None
     force: bool = False
+
+    def check_terminal(self) -> None:
+        """Whether a person could be asked, where one will be.
+
+        Raises:
+            click.UsageError: there is nobody.
+        """
+        if not (self.yes or self.dry_run or can_ask()):
+            raise click.UsageError("it asks before it acts, and there is no terminal to ask on: give --yes")
 
     def options(self) -> dict[str, Any]:
         """As the library calls them."""
@@ -278,7 +289,7 @@ def _why(outcome: v.Outcome) -> str:
     if outcome.result is not v.Result.REJECTED or detail is None or not detail.says_something:
         return clean(outcome.reason, limit=300)
     inner, remedy = detail.innermost()
-    return clean(f"{inner.text or detail.text}{f' — {remedy}' if remedy else ''}", limit=300)
+    return clean(v.Failure(inner.text or detail.text, remedy), limit=300)
 
 
 def _end_of(outcome: v.Outcome) -> Cell:

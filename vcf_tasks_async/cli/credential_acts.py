@@ -17,7 +17,6 @@ from typing import Any, Final
 import click
 
 import vcf_tasks_async as v
-from vcf_tasks_async.cli.asking import can_ask
 from vcf_tasks_async.cli.bulk import Acting, How
 from vcf_tasks_async.cli.connection import Connection, Duration, connected
 from vcf_tasks_async.cli.output import Output, clean, output_options
@@ -73,7 +72,7 @@ def retry_credentials(
       pass show vcf/spec | vcf-tasks credentials retry 3ee54a9a --spec - --yes
     """
     asked = How(follow=follow, **how)
-    _check_terminal(asked)
+    asked.check_terminal()
     meant = _spec(spec)
     sites = _CredentialSite(connection.session(), patience, meant)
     acting = Acting(v.Action.RETRY_CREDENTIALS, sites, [task_id], out, asked, list(_shown(meant)))
@@ -94,16 +93,11 @@ def cancel_credentials(
       vcf-tasks credentials --failed -q | vcf-tasks credentials cancel - --yes
     """
     asked = How(**how)
-    _check_terminal(asked)
+    asked.check_terminal()
     sites = _CredentialSite(connection.session(), patience)
     raise SystemExit(
         int(run(Acting(v.Action.CANCEL_CREDENTIALS, sites, given_ids(ids), out, asked).through()))
     )
-
-
-def _check_terminal(how: How) -> None:
-    if not (how.yes or how.dry_run or can_ask()):
-        raise click.UsageError("it asks before it acts, and there is no terminal to ask on: give --yes")
 
 
 def _spec(path: str) -> v.CredentialsUpdateSpec:

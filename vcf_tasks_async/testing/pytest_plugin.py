@@ -15,7 +15,6 @@ Example::
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -111,10 +110,6 @@ def _made(request: pytest.FixtureRequest, options: dict[str, Any]) -> "SddcManag
     from vcf_tasks_async.testing.options import check_names  # noqa: PLC0415
     from vcf_tasks_async.testing.simulator import SddcManagerSimulator  # noqa: PLC0415
 
-    snapshot = options.get("snapshot")
-    if isinstance(snapshot, str | Path) and not Path(snapshot).is_absolute():
-        # Beside the test: from where pytest is started is an accident.
-        options["snapshot"] = request.path.parent / snapshot
     try:
         check_names(options, SddcManagerSimulator)
         return SddcManagerSimulator(**options)
