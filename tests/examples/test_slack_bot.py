@@ -29,12 +29,16 @@ class Slack:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.url = ""
+        self.place: Path | None = None
+        self.kept = ""  # the bot's place when it last said something: what it says is not in there yet
 
     async def post(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer xoxb-1"
         message = await request.post() or await request.json()
         assert message["channel"] == "C1"
         self.said.append(str(message["text"]))
+        if self.place is not None:
+            self.kept = self.place.read_text()
         return web.json_response({"ok": True})
 
     async def hear(self, words: str) -> str:
@@ -109,17 +113,19 @@ async def test_the_bot_tells_failures_over_a_kill_and_retries_once_when_asked(
         async with bot(sddc, slack, place) as (process, _):
             while not settled(place):
                 await asyncio.sleep(0.01)
-            sddc.fail(first, "<!channel> the disk & the clock")
+            slack.place = place
+            sddc.fail(first, "<!channel> the disk & the clock \x1b[2J")
             text = await slack.hear(first)
             assert "&lt;!channel&gt; the disk &amp; the clock" in text
+            assert " — " in text  # and the remedy
+            assert "\x1b" not in text
+            while place.read_text() == slack.kept:  # written down: from here on it is not to be told again
+                await asyncio.sleep(0.01)
             process.kill()
             await process.wait()
         sddc.fail(second)
         async with bot(sddc, slack, place) as (process, url):
             await slack.hear(second)
-            # Old failures are no news, and nothing is told twice (but for the moment of the kill).
-            assert len(slack.said) - sum(first in text for text in slack.said) == 1
-
             assert await say(url, {"type": "url_verification", "challenge": "c"}) == (
                 200,
                 '{"challenge": "c"}',
@@ -133,5 +139,8 @@ async def test_the_bot_tells_failures_over_a_kill_and_retries_once_when_asked(
             await slack.hear(f"retry of {third} rejected")
             patched = [request.path for request in sddc.requests.select(method="PATCH")]
             assert patched == [f"/v1/tasks/{first}", f"/v1/tasks/{third}"]
+            # Old failures are no news, and nothing is told twice.
+            told = [text for text in slack.said if " failed (" in text]
+            assert [(first in text, second in text) for text in told] == [(True, False), (False, True)]
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 5) == 0
