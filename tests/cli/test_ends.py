@@ -105,7 +105,7 @@ def test_commands_end_with_these_codes(launcher: Launcher, sddc: SddcManagerSimu
         port = taken.getsockname()[1]
         silent = complaint("list", "-H", f"http://127.0.0.1:{port}", "--call-timeout", "0.3", code=6)
     assert silent.count("\n") == 1
-    refused = complaint("list", "-H", f"http://127.0.0.1:{port}", "--call-timeout", "0.3", code=3)
+    refused = complaint("list", "-H", f"http://127.0.0.1:{port}", "--call-timeout", "1", code=3)
     assert "no connection" in refused
     assert "not authorized" in complaint("list", "-u", "nobody", code=4)
     assert _NOBODY in complaint("get", _NOBODY, code=5)
