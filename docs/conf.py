@@ -19,7 +19,7 @@ nitpicky = True
 # Anything that is named in a docstring leads to the reference, where it stands there.
 default_role = "py:obj"
 
-_NO_NEWS = {"asend", "athrow", "branches", "with_traceback", "add_note"}
+_NO_NEWS = {"asend", "athrow", "with_traceback", "add_note"}
 
 # GitHub's own way to make anchors, so that a link works there and here.
 myst_heading_anchors = 4

@@ -153,7 +153,8 @@ def checked_id(task_id: object) -> str:
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-def _digest(text: str | None) -> bytes | None:
+def _digest(text: str | None) -> str | None:
+    """A fingerprint in the one spelling that `Tls` keeps."""
     if text is None:
         return None
     digits = text.lower().removeprefix("sha256:").replace(":", "").strip() if isinstance(text, str) else ""
@@ -161,7 +162,7 @@ def _digest(text: str | None) -> bytes | None:
         raise UsageError(
             "a fingerprint is the SHA-256 of the certificate in hex: openssl x509 -fingerprint -sha256"
         )
-    return bytes.fromhex(digits)
+    return digits
 
 
 @attrs.frozen
@@ -172,23 +173,21 @@ class Tls:
 
     Args:
         ca_file: path of a PEM file with the authority (or the self-signed certificate) to trust.
-        fingerprint: SHA-256 of the very certificate, in hex, with or without colons.
+        fingerprint: SHA-256 of the very certificate, in hex, with or without colons. Kept as 64 small digits.
         verify: False takes any certificate. Every session that is opened so logs a warning.
 
     Example:
-        >>> Tls(fingerprint="ab" * 32).pinned[:2]
-        b'\\xab\\xab'
+        >>> Tls(fingerprint="SHA256:" + ":".join(["AB"] * 32)).fingerprint[:4]
+        'abab'
     """
 
     ca_file: str | None = None
-    fingerprint: str | None = None
+    fingerprint: str | None = attrs.field(default=None, converter=_digest)
     verify: bool = True
-    pinned: bytes | None = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if (self.ca_file is not None) + (self.fingerprint is not None) + (not self.verify) > 1:
             raise UsageError("Tls takes one of ca_file, fingerprint and verify=False")
-        object.__setattr__(self, "pinned", _digest(self.fingerprint))
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:

@@ -18,7 +18,7 @@ from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.codec import encode, parse_json, structure
 from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
-from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.filters import TaskFilter, query_of
 from vcf_tasks_async.folding import decode_task
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
@@ -50,7 +50,7 @@ class Api:
         arrived: Callable[[], None] | None = None,
     ) -> TaskPage:
         """``GET /v1/tasks``; *arrived* is told when the answer is there, before it is structured."""
-        query = where.query() if where is not None else ()
+        query = query_of(where) if where is not None else ()
         if number is not None:
             query += (("pageNumber", str(_whole("the page number", number, 0))),)
         if size is not None:

@@ -89,13 +89,6 @@ class PasswordAuth:
         if not is_maker and (not isinstance(username, str) or not username):
             raise UsageError("username takes a text such as administrator@vsphere.local, or a callable")
 
-    async def login_spec(self) -> dict[str, str | Secret]:
-        """The body of ``POST /v1/tokens``, its secrets still wrapped."""
-        username = self.username
-        if not isinstance(username, str):
-            username = (await ask(username)).reveal()
-        return {"username": username, "password": await ask(self.password)}
-
 
 @attrs.frozen(init=False)
 class ApiKeyAuth:
@@ -113,10 +106,6 @@ class ApiKeyAuth:
         del key
         _hold(self, "key", held)
 
-    async def login_spec(self) -> dict[str, str | Secret]:
-        """The body of ``POST /v1/tokens``, its secrets still wrapped."""
-        return {"apiKey": await ask(self.key)}
-
 
 @attrs.frozen(init=False)
 class IdTokenAuth:
@@ -133,10 +122,6 @@ class IdTokenAuth:
         held = _wrapped(token)
         del token
         _hold(self, "token", held)
-
-    async def login_spec(self) -> dict[str, str | Secret]:
-        """The body of ``POST /v1/tokens``, its secrets still wrapped."""
-        return {"idToken": await ask(self.token)}
 
 
 @attrs.frozen(init=False)
@@ -158,4 +143,17 @@ class BearerAuth:
         _hold(self, "token", held)
 
 
-Auth = PasswordAuth | ApiKeyAuth | IdTokenAuth | BearerAuth
+Login = PasswordAuth | ApiKeyAuth | IdTokenAuth
+Auth = Login | BearerAuth
+
+
+async def login_spec(login: Login) -> dict[str, str | Secret]:
+    """The body of ``POST /v1/tokens``, its secrets still wrapped."""
+    if isinstance(login, ApiKeyAuth):
+        return {"apiKey": await ask(login.key)}
+    if isinstance(login, IdTokenAuth):
+        return {"idToken": await ask(login.token)}
+    username = login.username
+    if not isinstance(username, str):
+        username = (await ask(username)).reveal()
+    return {"username": username, "password": await ask(login.password)}

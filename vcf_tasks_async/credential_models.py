@@ -62,7 +62,7 @@ class CredentialsSubTask(Step, Guarded):
     credential_type: str | None = None
     extra: Mapping[str, Any] = extra_field()
 
-    def branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+    def _branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
         """Its dependent subtasks."""
         return (("dependentSubTasks", self.dependent_sub_tasks),)
 

@@ -100,7 +100,7 @@ class DaskFleet(RemoteFleet):
     def __repr__(self) -> str:
         return f"<DaskFleet of {len(self._sites)} site{'' if len(self._sites) == 1 else 's'}>"
 
-    async def drive(self, parts: Parts[Any]) -> None:
+    async def _drive(self, parts: Parts[Any]) -> None:
         """Submit a job for each part, and answer what they say, until all are over."""
         work = _Work(self._client, parts, self._patience)
         await work.run()

@@ -268,8 +268,18 @@ class Dispatch:
 
     def _known(self, task_id: str, outcome: Outcome) -> Outcome:
         """*outcome*, with which the target is no longer in work."""
-        started = self._in_work.pop(task_id).started
-        return outcome.known_after(asyncio.get_running_loop().time() - started)
+        elapsed = asyncio.get_running_loop().time() - self._in_work.pop(task_id).started
+        # Every target's way ends here, and `attrs.evolve` takes thrice as long.
+        return Outcome(
+            outcome.task_id,
+            outcome.action,
+            outcome.result,
+            outcome.reason,
+            outcome.error,
+            outcome.attempts,
+            elapsed,
+            outcome.final,
+        )
 
     def _outcome(self, task_id: str, result: Result, reason: str) -> Outcome:
         return Outcome(task_id, self._action, result, reason)

@@ -111,21 +111,6 @@ class TaskFilter:
     order_direction: str | None = _optional_text()
     live_refresh: bool | None = attrs.field(default=None, validator=_flag)
 
-    def query(self) -> tuple[tuple[str, str], ...]:
-        """The query parameters of this filter, without those of paging."""
-        pairs = (
-            ("taskStatus", self.server_status),
-            ("taskType", self.type),
-            ("taskName", self.name),
-            ("resourceId", self.resource_id),
-            ("resourceType", self.resource_type),
-            ("completedAfter", _milliseconds(self.completed_after)),
-            ("orderBy", self.order_by),
-            ("orderDirection", self.order_direction),
-            ("doLiveRefresh", None if self.live_refresh is None else str(self.live_refresh).lower()),
-        )
-        return tuple((key, value) for key, value in pairs if value is not None)
-
     def matches(self, task: Task | CredentialsTask) -> bool:
         """Whether *task* is meant. A condition on what the task does not tell is left to the server."""
         if self.status is not None and task.status not in self.status:
@@ -170,6 +155,22 @@ class TaskFilter:
             return False
         completed = task.completed_at
         return completed is None or completed > self.completed_after
+
+
+def query_of(where: TaskFilter) -> tuple[tuple[str, str], ...]:
+    """The query parameters of *where*, without those of paging."""
+    pairs = (
+        ("taskStatus", where.server_status),
+        ("taskType", where.type),
+        ("taskName", where.name),
+        ("resourceId", where.resource_id),
+        ("resourceType", where.resource_type),
+        ("completedAfter", _milliseconds(where.completed_after)),
+        ("orderBy", where.order_by),
+        ("orderDirection", where.order_direction),
+        ("doLiveRefresh", None if where.live_refresh is None else str(where.live_refresh).lower()),
+    )
+    return tuple((key, value) for key, value in pairs if value is not None)
 
 
 def _milliseconds(moment: datetime | None) -> str | None:

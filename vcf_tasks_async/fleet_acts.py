@@ -14,7 +14,7 @@ from vcf_tasks_async.brakes import Pace, StopRule
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.fleet_bulk import Begin, FleetRun, Known, Plan
-from vcf_tasks_async.fleet_reading import FleetStream
+from vcf_tasks_async.fleet_reading import FleetStream, handed_over, listed
 from vcf_tasks_async.fleet_targets import grouped
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
@@ -157,8 +157,8 @@ class FleetActs:
     def _understood(
         self, targets: FleetTargets
     ) -> tuple[dict[str, Begin], Iterable[Any] | AsyncIterable[Any] | None]:
-        if isinstance(targets, FleetStream) and (how := targets.hand_over(self.session)) is not None:
-            return {name: partial(_listed, where, how) for name, where in targets.where.items()}, None
+        if isinstance(targets, FleetStream) and (sites := handed_over(targets, self.session)) is not None:
+            return {**sites}, None
         if isinstance(targets, TaskFilter | Mapping):
             each = self._each(targets, "targets")
             return {name: _beginning(name, what, len(each)) for name, what in each.items()}, None
@@ -176,16 +176,12 @@ class FleetActs:
 
 def _beginning(name: str, what: Any, sites: int) -> Begin:
     if isinstance(what, TaskFilter):
-        return partial(_listed, what, {"page_size": page_for(sites), "prefetch": 1})
+        return partial(listed, what, {"page_size": page_for(sites), "prefetch": 1})
     if isinstance(what, str | bytes | Task) or not isinstance(what, Iterable | AsyncIterable):
         raise UsageError(f"targets of site {name} are a TaskFilter, or an iterable of tasks or task ids")
     if isinstance(what, Sized) and isinstance(what, Iterable):
         return Known(list(what))
     return lambda session: what
-
-
-def _listed(where: TaskFilter, how: dict[str, Any], session: TaskSession) -> AsyncIterable[Task]:
-    return session.stream(where, **how)
 
 
 def page_for(sites: int) -> int:

@@ -10,7 +10,7 @@ from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.mailbox import Box, Mailbox
 from vcf_tasks_async.merging import Merge, Spawn
 from vcf_tasks_async.session import TaskSession
-from vcf_tasks_async.sites import SiteOutcome, SiteTrouble, SiteTroubles
+from vcf_tasks_async.sites import SiteOutcome, SiteTrouble, joined
 
 if TYPE_CHECKING:
     from vcf_tasks_async.fleet_report import FleetReport
@@ -50,7 +50,7 @@ class SiteMerge(Merge[T]):
 
     def end(self) -> None:
         if self.troubles and self.raise_troubles:
-            raise SiteTroubles.of(self.troubles, len(self.names))
+            raise joined(self.troubles, len(self.names))
 
 
 class OutcomesOnce(Mailbox[SiteOutcome]):

@@ -5,7 +5,8 @@ A site in trouble is left out, and said so at the end; the others never notice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from vcf_tasks_async.errors import VcfTasksError, WaitError
@@ -19,6 +20,13 @@ from vcf_tasks_async.sites import SiteTask, SiteTrouble
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.wait_many import TaskWaits
 
+ListSite = Callable[[TaskSession], TaskStream]
+
+
+def listed(where: TaskFilter, how: dict[str, Any], session: TaskSession) -> TaskStream:
+    """The listing of one site."""
+    return session.stream(where, **how)
+
 
 class FleetStream(Mailbox[SiteTask]):
     """The tasks of many sites, each exactly once, as they come. Made by `Fleet.stream`.
@@ -26,9 +34,6 @@ class FleetStream(Mailbox[SiteTask]):
     Within a site they come in its order. A site that can't be listed costs the others nothing: when they are
     through, `SiteTroubles` is raised (``raise_troubles=False``: see `troubles`). Leaving early with ``break``
     ends the listings; ``async with`` has them gone when it is left.
-
-    Attributes:
-        where: which tasks, by the name of the site.
 
     Example:
         >>> async for site, task in fleet.stream(TaskFilter(status=Status.FAILED)):
@@ -44,9 +49,7 @@ class FleetStream(Mailbox[SiteTask]):
         raise_troubles: bool,
         **how: Any,
     ) -> None:
-        self.where = dict(where)
-        self._how = how
-        self._listings = _Listings(self.where, how, open_session, spawn)
+        self._listings = _Listings(dict(where), how, open_session, spawn)
         self._listings.raise_troubles = raise_troubles
         super().__init__(self._listings)
 
@@ -71,12 +74,10 @@ class FleetStream(Mailbox[SiteTask]):
             and all(stream.complete for stream in listings.streams.values())
         )
 
-    def hand_over(self, fleet: OpenSession) -> dict[str, Any] | None:
-        """How each site is listed, when this stream is of that *fleet* and nobody reads it; it ends here."""
-        if self._listings.was_opened or not self._listings.is_of(fleet):
-            return None
-        self._listings.close()
-        return self._how
+
+def handed_over(stream: FleetStream, fleet: OpenSession) -> dict[str, ListSite] | None:
+    """How each site is listed, when *stream* is of that *fleet* and nobody reads it; it ends here."""
+    return stream._listings.handed_over(fleet)  # noqa: SLF001 - the two are one
 
 
 class _Listings(SiteMerge[SiteTask]):
@@ -90,15 +91,14 @@ class _Listings(SiteMerge[SiteTask]):
         self._where = where
         self._how = how
 
-    @property
-    def was_opened(self) -> bool:
-        return self._begun
-
-    def is_of(self, fleet: OpenSession) -> bool:
-        return self._open_session == fleet
+    def handed_over(self, fleet: OpenSession) -> dict[str, ListSite] | None:
+        if self._begun or self._open_session != fleet:
+            return None
+        self.close()
+        return {name: partial(listed, where, self._how) for name, where in self._where.items()}
 
     async def pump(self, name: str, session: TaskSession) -> None:
-        stream = self.streams[name] = session.stream(self._where[name], **self._how)
+        stream = self.streams[name] = listed(self._where[name], self._how, session)
         async with stream as tasks:
             async for task in tasks:
                 await self.put(SiteTask(name, task))

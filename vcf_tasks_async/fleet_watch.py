@@ -18,7 +18,7 @@ from vcf_tasks_async.merging import Spawn
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import SiteEvent, SiteTrouble
-from vcf_tasks_async.watch import TaskWatch
+from vcf_tasks_async.watch import Feed, feed_of
 
 _CURSOR: Final = 1
 
@@ -100,23 +100,22 @@ class _Watching(SiteMerge[SiteEvent]):
         self._which = which
         self._cursors = cursors
         self._how = how
-        self._watches: dict[str, TaskWatch] = {}
+        self._feeds: dict[str, Feed] = {}
         self._rung: dict[str, None] = {}
         self._farewells: deque[SiteEvent] = deque()
 
     def cursors(self) -> dict[str, Any]:
-        return {**self._cursors, **{name: watch.cursor for name, watch in self._watches.items()}}
+        return {**self._cursors, **{name: feed.cursor for name, feed in self._feeds.items()}}
 
     async def pump(self, name: str, session: TaskSession) -> None:
         watch = session.watch(self._which[name], cursor=self._cursors.get(name), **self._how)
-        box = watch.box
-        self._watches[name] = watch
+        feed = self._feeds[name] = feed_of(watch)
         bell = _Bell(self._rung, self.bell)
         async with watch:
-            while not watch.is_over:
+            while not feed.is_shut:
                 bell.ring(name)
-                await box.bell.wait()
-                box.bell.clear()
+                await feed.bell.wait()
+                feed.bell.clear()
 
     def note(self, name: str, error: VcfTasksError) -> None:
         super().note(name, error)
@@ -127,17 +126,17 @@ class _Watching(SiteMerge[SiteEvent]):
         for name in tuple(self._rung):
             # The next one is the next site's.
             del self._rung[name]
-            watch = self._watches[name]
-            if watch.is_over:
+            feed = self._feeds[name]
+            if feed.is_shut:
                 continue
             try:
-                event = watch.box.take()
+                event = feed.take()
             except Empty:
                 continue
             except StopAsyncIteration:
-                watch.finish()
+                _end(feed)
             except VcfTasksError as error:
-                watch.finish()
+                _end(feed)
                 self.note(name, error)
             else:
                 self._rung[name] = None
@@ -145,3 +144,9 @@ class _Watching(SiteMerge[SiteEvent]):
         if self._farewells:
             return self._farewells.popleft()
         return super().take()
+
+
+def _end(feed: Feed) -> None:
+    feed.close()
+    # Its pump sees that.
+    feed.bell.set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from vcf_tasks_async.errors import VcfTasksError
@@ -41,7 +41,7 @@ class Reading(Protocol):
     @property
     def complete(self) -> bool: ...
     @property
-    def skipped(self) -> Sequence[VcfTasksError]: ...
+    def skipped(self) -> tuple[VcfTasksError, ...]: ...
 
 
 Get = Callable[[str], Awaitable[Task]]

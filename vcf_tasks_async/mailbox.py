@@ -92,24 +92,10 @@ class Mailbox(Reader[T_co]):
 
     async def aclose(self) -> None:
         """End at once: nothing is left running when this returns."""
-        self.finish()
-        await self._box.closed()
-
-    def finish(self) -> None:
-        """End, without waiting for what has to stop."""
         self._over = True
         self._box.close()
         self._box.bell.set()
-
-    @property
-    def box(self) -> Box[T_co]:
-        """What this reads from, for whoever reads several boxes in turn instead."""
-        return self._box
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended."""
-        return self._over
+        await self._box.closed()
 
     async def __aenter__(self) -> Self:
         self._box.open()

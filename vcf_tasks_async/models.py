@@ -80,7 +80,7 @@ class SubTask(Step):
     documentation_link: DocumentationLink | None = None
     extra: Mapping[str, Any] = extra_field()
 
-    def branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+    def _branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
         """Its stages, then its subtasks."""
         return ("stages", self.stages), ("subTasks", self.sub_tasks)
 

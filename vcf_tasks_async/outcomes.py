@@ -75,20 +75,6 @@ class Outcome:
         """Rejected, not sent or unknown. A skipped one has not failed."""
         return self.result in _FAILURES
 
-    def known_after(self, elapsed: float) -> Outcome:
-        """This outcome, which took so many seconds."""
-        # Every target's way ends here, and `attrs.evolve` takes thrice as long.
-        return Outcome(
-            self.task_id,
-            self.action,
-            self.result,
-            self.reason,
-            self.error,
-            self.attempts,
-            elapsed,
-            self.final,
-        )
-
     def to_json(self) -> dict[str, Any]:
         """This outcome as plain values, ready for `json.dumps`."""
         return {
@@ -149,7 +135,7 @@ class BulkReport:
     stopped: str | None = None
 
     def add(self, outcome: Outcome) -> None:
-        """Count one more outcome, and keep it."""
+        """Count one more outcome, and keep it: so a report is made by hand, for a test or out of several."""
         self.counts[outcome.result] += 1
         if outcome.final is not None and outcome.final.is_ended:
             self.ended[outcome.final.status] += 1

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from vcf_tasks_async.job_words import Answer, End, Job, Notes
 from vcf_tasks_async.judgement import Sighting
 from vcf_tasks_async.mailbox import Empty
-from vcf_tasks_async.sites import SiteTask, SiteTrouble, SiteTroubles
+from vcf_tasks_async.sites import SiteTask, SiteTrouble, joined
 
 T = TypeVar("T")
 
@@ -184,7 +184,7 @@ class Parts(Generic[T]):
     def finish(self) -> None:
         """Raise what the reader gets at the end, if it is not a plain end."""
         if self.troubles:
-            raise SiteTroubles.of(self.troubles, len(self.parts))
+            raise joined(self.troubles, len(self.parts))
 
     def close(self) -> None:
         self._shut = True

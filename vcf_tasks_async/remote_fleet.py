@@ -20,7 +20,15 @@ from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling
 from vcf_tasks_async.remote import Parts
-from vcf_tasks_async.remote_work import RemoteRun, RemoteStream, RemoteWaits, RunParts, WaitParts, verb_of
+from vcf_tasks_async.remote_work import (
+    RemoteRun,
+    RemoteStream,
+    RemoteWaits,
+    RunParts,
+    WaitParts,
+    handed_over,
+    verb_of,
+)
 from vcf_tasks_async.sitefile import read_sites
 from vcf_tasks_async.sites import Site, checked_sites
 from vcf_tasks_async.targets import Target
@@ -34,7 +42,7 @@ _LIST: Final = (
 
 
 class RemoteFleet:
-    """A fleet whose sites' parts are done by jobs elsewhere. A subclass says where: see `drive`.
+    """A fleet whose sites' parts are done by jobs elsewhere. A subclass says where: see `_drive`.
 
     Args:
         sites: `Site` by name. What is secret in them must be a callable that pickles: it is asked where the
@@ -55,7 +63,7 @@ class RemoteFleet:
         self._running: set[asyncio.Task[Any]] = set()
 
     @abstractmethod
-    async def drive(self, parts: Parts[Any]) -> None:
+    async def _drive(self, parts: Parts[Any]) -> None:
         """Start the jobs of *parts*, bring what they say to `Parts.heard`, and return when all are over."""
 
     @property
@@ -102,7 +110,7 @@ class RemoteFleet:
         size = checked_size(page_size)
         filters = {name: each or TaskFilter() for name, each in self._each(where or TaskFilter()).items()}
         jobs = self._jobs(Verb.LIST, filters, {"page_size": size, "prefetch": 2})
-        return RemoteStream(Parts(jobs, self.drive, self._spawn))
+        return RemoteStream(Parts(jobs, self._drive, self._spawn))
 
     def wait_many(
         self,
@@ -124,7 +132,7 @@ class RemoteFleet:
         else:
             ids = {name: tuple(each) for name, each in grouped(targets, self._sites).items()}
         options = {"timeout": timeout, "polling": polling, "after_retry": after_retry}
-        return RemoteWaits(WaitParts(self._jobs(Verb.WAIT, ids, options), self.drive, self._spawn))
+        return RemoteWaits(WaitParts(self._jobs(Verb.WAIT, ids, options), self._drive, self._spawn))
 
     def retry_many(
         self,
@@ -191,11 +199,11 @@ class RemoteFleet:
         if concurrency is not None:
             options["concurrency"] = checked_count("concurrency", concurrency)
         jobs = self._jobs(verb_of(action), self._understood(targets), options)
-        return RemoteRun(RunParts(jobs, self.drive, self._spawn, action))
+        return RemoteRun(RunParts(jobs, self._drive, self._spawn, action))
 
     def _understood(self, targets: Any) -> dict[str, TaskFilter | tuple[Target, ...]]:
         if isinstance(targets, RemoteStream):
-            return targets.hand_over()
+            return handed_over(targets)
         if isinstance(targets, TaskFilter | Mapping):
             return {
                 name: each if isinstance(each, TaskFilter) else tuple(_iterable(each))

@@ -38,16 +38,18 @@ class RemoteStream(Mailbox[SiteTask]):
         ends = [part.end for part in self._parts.parts.values()]
         return all(end is not None and end.error is None and end.facts["complete"] for end in ends)
 
-    def hand_over(self) -> dict[str, Any]:
-        """The filter of each site, for a run that lists by itself. This stream ends.
 
-        Raises:
-            UsageError: it has a reader already.
-        """
-        if self._parts.has_begun:
-            raise UsageError("this stream is being read: give its filter, or the tasks that it yielded")
-        self._parts.close()
-        return {name: part.job.targets for name, part in self._parts.parts.items()}
+def handed_over(stream: RemoteStream) -> dict[str, Any]:
+    """The filter of each site, for a run that lists by itself. The stream ends.
+
+    Raises:
+        UsageError: it has a reader already.
+    """
+    parts = stream._parts  # noqa: SLF001 - the two are one
+    if parts.has_begun:
+        raise UsageError("this stream is being read: give its filter, or the tasks that it yielded")
+    parts.close()
+    return {name: part.job.targets for name, part in parts.parts.items()}
 
 
 class WaitParts(Parts[SiteTask]):

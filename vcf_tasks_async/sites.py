@@ -135,12 +135,12 @@ class SiteTroubles(VcfTasksError):
         super().__init__(message, **where)
         self.troubles = dict(troubles)
 
-    @classmethod
-    def of(cls, troubles: Mapping[str, SiteTrouble], sites: int) -> SiteTroubles:
-        """The error for these troubles, among so many sites."""
-        shown = "; ".join(map(str, list(troubles.values())[:_SHOWN]))
-        more = f"; and {len(troubles) - _SHOWN} more" if len(troubles) > _SHOWN else ""
-        return cls(f"{len(troubles)} of {sites} sites in trouble: {shown}{more}", troubles=troubles)
+
+def joined(troubles: Mapping[str, SiteTrouble], sites: int) -> SiteTroubles:
+    """One error for these troubles, among so many sites."""
+    shown = "; ".join(map(str, list(troubles.values())[:_SHOWN]))
+    more = f"; and {len(troubles) - _SHOWN} more" if len(troubles) > _SHOWN else ""
+    return SiteTroubles(f"{len(troubles)} of {sites} sites in trouble: {shown}{more}", troubles=troubles)
 
 
 def checked_sites(sites: object) -> dict[str, Site]:

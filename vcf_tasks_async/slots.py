@@ -35,7 +35,7 @@ class Limiter:
         self.limit = limit
         # Held while a large answer is decoded: one after the other, or as many slices as there are answers
         # would come in the same turn of the loop.
-        self.decoding = anyio.Lock(fast_acquire=True)
+        self._decoding = anyio.Lock(fast_acquire=True)
         self._in_flight = 0
         # Who waits, longest first.
         self._waiting: dict[Share, None] = {}
@@ -44,10 +44,6 @@ class Limiter:
     def in_flight(self) -> int:
         """Slots that are held just now."""
         return self._in_flight
-
-    def share(self) -> Share:
-        """A session's own place in it."""
-        return Share(self)
 
     def _take(self, share: Share) -> bool:
         if self._in_flight >= self.limit:
@@ -77,7 +73,7 @@ class Limiter:
 
 
 class Share:
-    """One session's place in a `Limiter`. Made by `Limiter.share`.
+    """One session's own place in a `Limiter`.
 
     Attributes:
         in_flight: slots that it holds.
@@ -86,7 +82,7 @@ class Share:
 
     def __init__(self, limiter: Limiter) -> None:
         self.in_flight = 0
-        self.decoding = limiter.decoding
+        self.decoding = limiter._decoding  # noqa: SLF001 - the two are one
         self._limiter = limiter
         self._waiters: deque[asyncio.Future[None]] = deque()
 

@@ -92,7 +92,7 @@ class Step(Model):
         """
         return _failure_of(self.errors)
 
-    def branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+    def _branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
         """What hangs below it, by the name it has in the document."""
         return ()
 
@@ -207,7 +207,7 @@ class AnyTask(Step):
         sub_tasks: tuple[Any, ...]
         errors: tuple[ErrorDetail, ...]
 
-    def branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+    def _branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
         """Its subtasks."""
         return (("subTasks", self.sub_tasks),)
 
@@ -268,9 +268,8 @@ class AnyTask(Step):
 
 def _children(prefix: str, parent: Step) -> list[tuple[str, Step]]:
     """What hangs below one node; last first, since the walk takes from the end."""
-    children = [
-        (f"{prefix}{key}[{i}]", node) for key, nodes in parent.branches() for i, node in enumerate(nodes)
-    ]
+    branches = parent._branches()  # noqa: SLF001 - a step's own business, and of this room
+    children = [(f"{prefix}{key}[{i}]", node) for key, nodes in branches for i, node in enumerate(nodes)]
     children.reverse()
     return children
 

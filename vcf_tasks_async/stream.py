@@ -50,7 +50,6 @@ class TaskStream(Reader[Task]):
         malformed: elements that could not be read (the first 1000), each with its place; `malformed_count`
             has them all.
         requests: pages asked for so far.
-        skipped: why pages were passed over, where the stream was made to do that.
 
     Example:
         >>> async with session.stream() as tasks:
@@ -67,7 +66,6 @@ class TaskStream(Reader[Task]):
         page_size: int,
         prefetch: int,
         strict: bool,
-        skips: bool = False,
     ) -> None:
         # A task entering the server's own filter stands in the middle of the list, not at its start.
         volatile = where.server_status is not None or where.completed_after is not None
@@ -77,7 +75,6 @@ class TaskStream(Reader[Task]):
         self._where = where
         self._prefetch = prefetch
         self._strict = strict
-        self._skips = skips
         self._failed_in_row = 0
         self._pages: deque[_Page] = deque()
         self._waits = False
@@ -88,7 +85,6 @@ class TaskStream(Reader[Task]):
         self.malformed: list[DecodeError] = []
         self.malformed_count = 0
         self.requests = 0
-        self.skipped: list[VcfTasksError] = []
 
     @property
     def complete(self) -> bool:
@@ -149,6 +145,7 @@ class TaskStream(Reader[Task]):
         try:
             page = oldest.result()
         except BaseException as error:
+            self._failed_in_row += 1
             if self._passes_over(error):
                 return
             await self.aclose()
@@ -161,16 +158,8 @@ class TaskStream(Reader[Task]):
         self._ready.extend(task for task in fresh if self._where.matches(task))
 
     def _passes_over(self, error: BaseException) -> bool:
-        """Go on without this page, where that is wanted and the page alone is to blame."""
-        self._failed_in_row += 1
-        if not (self._skips and self._listing.can_skip and self._failed_in_row < _OUTAGE):
-            return False
-        if not isinstance(error, VcfTasksError) or not is_broken(error):
-            return False
-        self.skipped.append(error)
-        self._listing.skip()
-        self._top_up()
-        return True
+        """Go on without this page."""
+        return False
 
     def _note(self, malformed: tuple[DecodeError, ...]) -> bool:
         known = {(error.task_id, str(error)) for error in self.malformed}
@@ -202,6 +191,26 @@ class TaskStream(Reader[Task]):
             page.cancel()
         if pages:
             await asyncio.wait(pages)
+
+
+class SkippingStream(TaskStream):
+    """A listing that goes on without a page that is to blame itself; for looks that come again.
+
+    Attributes:
+        skipped: why pages were passed over.
+    """
+
+    skipped: tuple[VcfTasksError, ...] = ()
+
+    def _passes_over(self, error: BaseException) -> bool:
+        if self._failed_in_row >= _OUTAGE or not self._listing.can_skip:
+            return False
+        if not isinstance(error, VcfTasksError) or not is_broken(error):
+            return False
+        self.skipped += (error,)
+        self._listing.skip()
+        self._top_up()
+        return True
 
 
 class _Page:

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
-from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth, ask
+from vcf_tasks_async.auth import Auth, BearerAuth, Login, ask, login_spec
 from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import encode, is_json, parse_json
 from vcf_tasks_async.errors import ApiError, DecodeError, ServerError, Unauthorized, UsageError, VcfTasksError
@@ -194,9 +194,9 @@ class Tokens:
         self._keep(token, by_login=False)
         return True
 
-    async def _login(self, auth: PasswordAuth | ApiKeyAuth | IdTokenAuth) -> None:
+    async def _login(self, auth: Login) -> None:
         self._refresh = None
-        spec = await auth.login_spec()
+        spec = await login_spec(auth)
         if self._refused is not None:
             refused_spec, since, error = self._refused
             if refused_spec == spec and self._clock() - since < HOLD_OFF:

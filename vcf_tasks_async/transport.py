@@ -67,8 +67,8 @@ async def ssl_verdict(tls: Tls | None, address: Address) -> Any:
     if not tls.verify:
         _log.warning("the certificate of %s is not verified: whoever answers gets the password", address.name)
         return False
-    if tls.pinned is not None:
-        return aiohttp.Fingerprint(tls.pinned)
+    if tls.fingerprint is not None:
+        return aiohttp.Fingerprint(bytes.fromhex(tls.fingerprint))
     return await anyio.to_thread.run_sync(make_context, tls)
 
 

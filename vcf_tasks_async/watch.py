@@ -59,12 +59,12 @@ class TaskWatch(Mailbox[TaskEvent]):
     ) -> None:
         told = None if cursor is None else from_cursor(cursor)
         if which is None or isinstance(which, TaskFilter):
-            self._feed = _Feed(poller, which or TaskFilter(), None, polling, told, initial, manager)
+            self._feed = Feed(poller, which or TaskFilter(), None, polling, told, initial, manager)
         elif isinstance(which, str | bytes | Task) or not isinstance(which, Iterable):
             raise UsageError("watch takes a TaskFilter, or an iterable of task ids: [task_id] for one")
         else:
             ids = {checked_id(each.id if isinstance(each, Task) else each): None for each in which}
-            self._feed = _Feed(poller, None, ids, polling, told, initial, manager)
+            self._feed = Feed(poller, None, ids, polling, told, initial, manager)
         super().__init__(self._feed)
 
     @property
@@ -79,6 +79,11 @@ class TaskWatch(Mailbox[TaskEvent]):
         return self._feed.cursor
 
 
+def feed_of(watch: TaskWatch) -> Feed:
+    """What *watch* reads from, for whoever reads several watches in turn instead; not without keeping it."""
+    return watch._feed  # noqa: SLF001 - the two are one
+
+
 @attrs.define
 class _Batch:
     """The events of one task that are being told."""
@@ -90,8 +95,12 @@ class _Batch:
     count: int = 0
 
 
-class _Feed:
-    """What a `TaskWatch` reads from, and what the poller tells."""
+class Feed:
+    """What a `TaskWatch` reads from, and what the poller tells.
+
+    Attributes:
+        is_shut: nothing more comes into it.
+    """
 
     def __init__(
         self,
@@ -125,14 +134,15 @@ class _Feed:
         self._link: dict[str | None, list[TaskEvent]] = {}
         self._unreadable: set[str] = set()
         self._broken: Exception | None = None
-        self._opened = self._shut = False
+        self._opened = False
+        self.is_shut = False
         # What a look brings before it is known to have worked waits for RESTORED.
         self._lost = self._held = False
 
     # --- what the reader asks -------------------------------------------------------------------------
 
     def open(self) -> None:
-        if self._opened or self._shut:
+        if self._opened or self.is_shut:
             return
         self._opened = True
         try:
@@ -145,9 +155,9 @@ class _Feed:
             raise
 
     def close(self) -> None:
-        if self._shut:
+        if self.is_shut:
             return
-        self._shut = True
+        self.is_shut = True
         if self._opened:
             self._poller.leave(self._query, self)
             for task_id in tuple(self._ids or ()):
@@ -217,7 +227,7 @@ class _Feed:
         self._held = self._lost
 
     def seen(self, task: Task, mark: Mark) -> bool:
-        if self._shut:
+        if self.is_shut:
             return False
         task_id = task.id
         self._unseen.discard(task_id)
@@ -256,7 +266,7 @@ class _Feed:
         return task_id in self._news and self._news[task_id] is None
 
     def missing(self, task_id: str) -> None:
-        if self._shut:
+        if self.is_shut:
             return
         self._unreadable.discard(task_id)
         if self._ids is not None:
@@ -292,7 +302,7 @@ class _Feed:
             self._connection(EventKind.LOST, task_id, error)
 
     def fail(self, error: Exception, task_id: str | None, seconds: float) -> None:
-        if self._shut:
+        if self.is_shut:
             return
         if task_id is not None and isinstance(error, VcfTasksError):
             # One task of several that can't be read: told once, and looked at further on.

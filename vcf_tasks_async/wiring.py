@@ -23,8 +23,8 @@ from vcf_tasks_async.pages import is_prepared, prepare
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
 from vcf_tasks_async.secret import Secret
-from vcf_tasks_async.slots import Limiter
-from vcf_tasks_async.stream import TaskStream
+from vcf_tasks_async.slots import Limiter, Share
+from vcf_tasks_async.stream import FetchPage, SkippingStream, TaskStream
 from vcf_tasks_async.tokens import Tokens
 from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
 from vcf_tasks_async.version import __version__
@@ -79,7 +79,7 @@ class Wiring:
             plan.policy,
             concurrency=plan.concurrency,
             rng=Random(),
-            share=None if plan.limiter is None else plan.limiter.share(),
+            share=None if plan.limiter is None else Share(plan.limiter),
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._caller, self._tokens)
@@ -154,24 +154,22 @@ class Wiring:
         where: TaskFilter,
         prefetch: int,
         *,
-        page_size: int = LARGEST_PAGE,
-        strict: bool = False,
-        skips: bool = False,
+        page_size: int,
+        strict: bool,
     ) -> TaskStream:
-        """A listing, for users and for the poller alike."""
-        return TaskStream(
-            lambda request, arrived: self.api.page(request.number, where, request.size, arrived=arrived),
-            self.spawn,
-            where,
-            page_size=page_size,
-            prefetch=prefetch,
-            strict=strict,
-            skips=skips,
+        """A listing for users."""
+        fetch = self._pages_of(where)
+        return TaskStream(fetch, self.spawn, where, page_size=page_size, prefetch=prefetch, strict=strict)
+
+    def _listing(self, where: TaskFilter, prefetch: int) -> SkippingStream:
+        """For who looks again and again: one page that can't be had does not cost the others."""
+        fetch = self._pages_of(where)
+        return SkippingStream(
+            fetch, self.spawn, where, page_size=LARGEST_PAGE, prefetch=prefetch, strict=False
         )
 
-    def _listing(self, where: TaskFilter, prefetch: int) -> TaskStream:
-        """For who looks again and again: one page that can't be had does not cost the others."""
-        return self.stream(where, prefetch, skips=True)
+    def _pages_of(self, where: TaskFilter) -> FetchPage:
+        return lambda request, arrived: self.api.page(request.number, where, request.size, arrived=arrived)
 
     def _retry(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
         return self.retrying(task_id, self.api.retry(task_id, gate))

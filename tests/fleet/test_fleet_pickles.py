@@ -22,12 +22,12 @@ from vcf_tasks_async import (
     SiteOutcome,
     SiteTask,
     SiteTrouble,
-    SiteTroubles,
     Task,
     TaskEvent,
 )
 from vcf_tasks_async.job_words import Answer, End, Notes
 from vcf_tasks_async.judgement import Sighting
+from vcf_tasks_async.sites import joined
 from vcf_tasks_async.status import Status
 
 TASK = Task(id="a758", raw_status="Failed")
@@ -63,7 +63,7 @@ def test_it_pickles_as_what_it_is(whole):
 
 
 def test_the_errors_of_a_fleet_travel_whole():
-    troubles = pickle.loads(pickle.dumps(SiteTroubles.of({"sfo": TROUBLE}, 3)))
+    troubles = pickle.loads(pickle.dumps(joined({"sfo": TROUBLE}, 3)))
     assert str(troubles) == "1 of 3 sites in trouble: retry at sfo: refused"
     assert troubles.troubles["sfo"].error.manager == "sfo"
     with pytest.raises(FleetFailures) as caught:

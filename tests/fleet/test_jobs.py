@@ -49,7 +49,7 @@ class Here(RemoteFleet):
         self.cut: Any = lambda name, words: False
         self.jobs = 0
 
-    async def drive(self, parts):
+    async def _drive(self, parts):
         running: set[asyncio.Task[None]] = set()
 
         def begin(name: str) -> None:

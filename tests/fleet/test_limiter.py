@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from vcf_tasks_async import Limiter, PasswordAuth, TaskSession, UsageError
+from vcf_tasks_async.slots import Share
 
 
 async def test_a_free_slot_goes_to_whoever_has_the_fewest():
     limiter = Limiter(4)
-    slow, quick = limiter.share(), limiter.share()
+    slow, quick = Share(limiter), Share(limiter)
     for _ in range(4):
         await slow.acquire()
     waiting = [asyncio.create_task(share.acquire()) for share in (slow, slow, quick, quick)]
@@ -30,7 +31,7 @@ async def test_a_free_slot_goes_to_whoever_has_the_fewest():
 
 async def test_whoever_is_cancelled_leaves_no_slot_behind():
     limiter = Limiter(1)
-    share, other = limiter.share(), limiter.share()
+    share, other = Share(limiter), Share(limiter)
     await share.acquire()
     waiting, given = asyncio.create_task(other.acquire()), asyncio.create_task(share.acquire())
     await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from world import Server, World
 
 from vcf_tasks_async import DecodeError, ServerError, Status, TaskFilter, TaskStream, UsageError
 from vcf_tasks_async.pages import decode_page
+from vcf_tasks_async.stream import SkippingStream
 
 
 class Fetcher(Spawner):
@@ -53,11 +54,9 @@ class Fetcher(Spawner):
         finally:
             self.in_flight -= 1
 
-    def stream(self, where=None, *, page_size=100, prefetch=4, strict=False, skips=False):
+    def stream(self, where=None, *, page_size=100, prefetch=4, strict=False, kind=TaskStream):
         where = where or TaskFilter()
-        return TaskStream(
-            self, self.spawn, where, page_size=page_size, prefetch=prefetch, strict=strict, skips=skips
-        )
+        return kind(self, self.spawn, where, page_size=page_size, prefetch=prefetch, strict=strict)
 
 
 def fetcher(tasks=1000, **options) -> Fetcher:
@@ -349,11 +348,11 @@ BROKEN = ServerError("the database holds a rotten record", status=500)
 async def test_a_stream_that_skips_does_without_a_page_that_cannot_be_had(number, prefetch):
     pages = fetcher(1000)
     pages.rotten[f"old-{number * 100 - 50}"] = BROKEN
-    stream = pages.stream(prefetch=prefetch, skips=True)
+    stream = pages.stream(prefetch=prefetch, kind=SkippingStream)
     ids = [task.id async for task in stream]
     gone = range(number * 100 - 100, number * 100)
     assert ids == [f"old-{i}" for i in range(1000) if i not in gone]
-    assert (stream.skipped, stream.complete) == ([BROKEN], False)
+    assert (stream.skipped, stream.complete) == ((BROKEN,), False)
     assert stream.requests == 10
     await asyncio.sleep(0)
     assert not pages.running
@@ -364,7 +363,7 @@ async def test_a_stream_that_skips_does_without_a_page_that_cannot_be_had(number
 async def test_a_stream_that_skips_reads_each_other_page(rotten, tasks):
     pages = fetcher(tasks)
     pages.rotten = {f"old-{i}": DecodeError("odd", not_json=True) for i in rotten}
-    stream = pages.stream(prefetch=2, skips=True)
+    stream = pages.stream(prefetch=2, kind=SkippingStream)
     ids = [task.id async for task in stream]
     missing = {f"old-{i}" for i in range(tasks) if any(i // 100 == each // 100 for each in rotten)}
     assert set(ids) | missing == {f"old-{i}" for i in range(tasks)}
@@ -374,14 +373,14 @@ async def test_a_stream_that_skips_reads_each_other_page(rotten, tasks):
 
 async def test_a_listing_whose_second_look_fails_is_not_proven_and_loses_nothing():
     pages = fetcher(1000)
-    stream = pages.stream(prefetch=2, skips=True)
+    stream = pages.stream(prefetch=2, kind=SkippingStream)
     ids = []
     async for task in stream:
         ids.append(task.id)
         if len(ids) == 750:
             pages.rotten = {"old-0": BROKEN}
     assert len(ids) == len(set(ids)) == 1000
-    assert (stream.skipped, stream.complete) == ([BROKEN], False)
+    assert (stream.skipped, stream.complete) == ((BROKEN,), False)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +396,7 @@ async def test_what_says_that_nothing_is_to_be_had_ends_a_stream_that_skips(rott
     pages = fetcher(1000)
     pages.rotten = rotten
     with pytest.raises(ServerError):
-        async for _ in pages.stream(skips=True):
+        async for _ in pages.stream(kind=SkippingStream):
             pass
     await asyncio.sleep(0)
     assert not pages.running

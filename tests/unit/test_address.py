@@ -256,7 +256,8 @@ DIGEST = "ab" * 32
     ids=repr,
 )
 def test_a_fingerprint_in_any_writing(text):
-    assert Tls(fingerprint=text).pinned == bytes.fromhex(DIGEST)
+    assert Tls(fingerprint=text) == Tls(fingerprint=DIGEST)
+    assert Tls(fingerprint=text).fingerprint == DIGEST
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth, ask
+from vcf_tasks_async.auth import ApiKeyAuth, BearerAuth, IdTokenAuth, PasswordAuth, ask, login_spec
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.secret import Secret
 
@@ -52,7 +52,7 @@ async def test_a_secret_shows_as_nothing_and_is_sent_still_wrapped(make, sent_as
     assert SHOWN not in repr(auth)
     assert "=Secret('***')" in repr(auth)
     if sent_as is not None:
-        spec = await auth.login_spec()
+        spec = await login_spec(auth)
         assert spec[sent_as] == Secret(SHOWN)
         assert spec.keys() - {sent_as} == ({"username"} if sent_as == "password" else set())
 
@@ -70,7 +70,7 @@ async def test_a_callable_is_asked_anew_each_time_and_shows_nothing_of_what_it_i
     assert repr(auth).count("=<callable>") == 1
     assert SHOWN not in repr(auth)
     if sent_as is not None:
-        assert (await auth.login_spec())[sent_as] == Secret(SHOWN)
+        assert (await login_spec(auth))[sent_as] == Secret(SHOWN)
 
 
 @pytest.mark.parametrize("username", ["", None, 5, b"me", str, [], PasswordAuth], ids=repr)
@@ -83,14 +83,14 @@ async def test_a_user_name_is_shown_and_one_that_is_asked_for_is_not():
     assert repr(PasswordAuth("me", SHOWN)) == "PasswordAuth(username='me', password=Secret('***'))"
     asked = PasswordAuth(told, SHOWN)
     assert repr(asked) == "PasswordAuth(username=<callable>, password=Secret('***'))"
-    assert await asked.login_spec() == {"username": SHOWN, "password": Secret(SHOWN)}
-    assert await PasswordAuth("me", SHOWN).login_spec() == {"username": "me", "password": Secret(SHOWN)}
+    assert await login_spec(asked) == {"username": SHOWN, "password": Secret(SHOWN)}
+    assert await login_spec(PasswordAuth("me", SHOWN)) == {"username": "me", "password": Secret(SHOWN)}
 
 
 async def test_the_user_name_is_asked_for_before_the_password():
     asked = []
     auth = PasswordAuth(lambda: asked.append("name") or "me", lambda: asked.append("password") or SHOWN)
-    await auth.login_spec()
+    await login_spec(auth)
     assert asked == ["name", "password"]
 
 

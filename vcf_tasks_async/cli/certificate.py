@@ -83,7 +83,7 @@ def judging(tls: v.Tls) -> ssl.SSLContext:
     Raises:
         UsageError: the CA file can't be used.
     """
-    if tls.pinned is not None or not tls.verify:
+    if tls.fingerprint is not None or not tls.verify:
         return trusting_anyone()
     try:
         return ssl.create_default_context(cafile=tls.ca_file)

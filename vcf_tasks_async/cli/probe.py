@@ -102,12 +102,14 @@ async def _certificate(host: str, port: int, tls: v.Tls) -> Check:
     except (OSError, TimeoutError) as error:
         text = f"port {port} does not speak TLS: {clean(getattr(error, 'reason', None) or error, limit=200)}"
         return Check("TLS", Exit.CONNECTION, text, "is that SDDC Manager's port? A proxy in between?")
-    if tls.pinned is not None and hashlib.sha256(der).digest() != tls.pinned:
+    if tls.fingerprint is not None and hashlib.sha256(der).hexdigest() != tls.fingerprint:
         remedy = f"it was renewed, or somebody is in between: vcf-tasks trust {place} shows what it is now"
         return Check("TLS", Exit.CONNECTION, "not the certificate that is pinned", remedy)
     if not tls.verify:
         return Check("TLS", Exit.DONE, "not verified, as you say: whoever answers gets the password")
-    return Check("TLS", Exit.DONE, "the pinned certificate" if tls.pinned else "the certificate is trusted")
+    return Check(
+        "TLS", Exit.DONE, "the pinned certificate" if tls.fingerprint else "the certificate is trusted"
+    )
 
 
 async def log_in(session: v.TaskSession, username: str, *, all_of_it: bool = True) -> list[Check]:

@@ -4,13 +4,13 @@ Decides only; `server` carries it out on the connection.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from vcf_tasks_async.testing.bodies import Answer, encode, error, not_found_page
 
-__all__ = ["Fault", "FaultPlan"]
+__all__ = ["Fault", "FaultPlan", "befalling", "is_applied", "own_answer", "replaces"]
 
 
 @dataclass(slots=True, eq=False)
@@ -41,31 +41,6 @@ class Fault:
         """Whether it has happened as often as it was meant to."""
         return self.times is not None and self.hits >= self.times
 
-    @property
-    def applies(self) -> bool:
-        """Whether the request does its work in spite of the fault."""
-        if self.lost is not None:
-            return self.lost == "after"
-        return self.apply or not self.replaces
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the fault has an answer of its own."""
-        return self.status is not None or self.body is not None or self.html
-
-    def answer(self) -> Answer:
-        """The fault's own answer."""
-        status = self.status if self.status is not None else 404 if self.html else 200
-        if self.body is not None:
-            kind = "text/html" if self.html else "application/json"
-            return Answer(status, self.body, self.headers.get("Content-Type", kind), self.headers)
-        if self.html:
-            page = not_found_page(status)
-            return Answer(status, page.body, page.content_type, self.headers)
-        code, text = _REASONS.get(status, ("VCF_ERROR_INTERNAL_SERVER_ERROR", "The call failed"))
-        body = error(code, text, remediation="Look into the logs of SDDC Manager.", reference="SIM0FA")
-        return Answer(status, encode(body), headers=self.headers)
-
     def __repr__(self) -> str:
         what = f"lost={self.lost}" if self.lost else f"status={self.status}" if self.status else "fault"
         path = self.path.pattern if self.path else "*"
@@ -87,6 +62,9 @@ class FaultPlan:
 
     def __len__(self) -> int:
         return len(self._faults)
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._faults)
 
     def add(
         self,
@@ -168,21 +146,48 @@ class FaultPlan:
         """Take all faults back."""
         self._faults.clear()
 
-    def take(self, method: str, path: str, query: Mapping[str, str]) -> Fault | None:
-        """The fault that befalls this request, if one does; counts it."""
-        for fault in self._faults:
-            if fault.spent or (fault.method is not None and fault.method != method):
-                continue
-            if fault.path is not None and not fault.path.fullmatch(path):
-                continue
-            if not fault.query.items() <= query.items():
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.hits += 1
-            return fault
-        return None
+
+def befalling(faults: FaultPlan, method: str, path: str, query: Mapping[str, str]) -> Fault | None:
+    """The fault that befalls this request, if one does; counts it."""
+    for fault in faults:
+        if fault.spent or (fault.method is not None and fault.method != method):
+            continue
+        if fault.path is not None and not fault.path.fullmatch(path):
+            continue
+        if not fault.query.items() <= query.items():
+            continue
+        if fault.skip > 0:
+            fault.skip -= 1
+            continue
+        fault.hits += 1
+        return fault
+    return None
+
+
+def is_applied(fault: Fault) -> bool:
+    """Whether the request does its work in spite of the fault."""
+    if fault.lost is not None:
+        return fault.lost == "after"
+    return fault.apply or not replaces(fault)
+
+
+def replaces(fault: Fault) -> bool:
+    """Whether the fault has an answer of its own."""
+    return fault.status is not None or fault.body is not None or fault.html
+
+
+def own_answer(fault: Fault) -> Answer:
+    """The answer of a fault that has one."""
+    status = fault.status if fault.status is not None else 404 if fault.html else 200
+    if fault.body is not None:
+        kind = "text/html" if fault.html else "application/json"
+        return Answer(status, fault.body, fault.headers.get("Content-Type", kind), fault.headers)
+    if fault.html:
+        page = not_found_page(status)
+        return Answer(status, page.body, page.content_type, fault.headers)
+    code, text = _REASONS.get(status, ("VCF_ERROR_INTERNAL_SERVER_ERROR", "The call failed"))
+    body = error(code, text, remediation="Look into the logs of SDDC Manager.", reference="SIM0FA")
+    return Answer(status, encode(body), headers=fault.headers)
 
 
 _REASONS = {

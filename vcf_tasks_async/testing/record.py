@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-__all__ = ["RecordedRequest", "RequestRecord"]
+__all__ = ["RecordedRequest", "RequestRecord", "RequestRecorder"]
 
 
 @dataclass(slots=True)
@@ -123,8 +123,12 @@ class RequestRecord:
         self._requests.clear()
         self._max_in_flight = self._in_flight
 
+
+class RequestRecorder(RequestRecord):
+    """The server's hand on the record."""
+
     def begin(self, request: RecordedRequest) -> None:
-        """For the server: a request has arrived."""
+        """A request has arrived."""
         self._total += 1
         request.number = self._total
         self._requests.append(request)
@@ -134,6 +138,6 @@ class RequestRecord:
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
 
     def end(self, request: RecordedRequest, ended: float) -> None:
-        """For the server: a request is done with, at *ended* of `time.monotonic()`."""
+        """A request is done with, at *ended* of `time.monotonic()`."""
         request.ended = ended
         self._in_flight -= 1

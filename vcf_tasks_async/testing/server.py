@@ -17,8 +17,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from vcf_tasks_async.testing.bodies import Answer, Call
 from vcf_tasks_async.testing.clock import SimulatorClock
-from vcf_tasks_async.testing.faults import Fault, FaultPlan
-from vcf_tasks_async.testing.record import RecordedRequest, RequestRecord
+from vcf_tasks_async.testing.faults import Fault, FaultPlan, befalling, is_applied, own_answer, replaces
+from vcf_tasks_async.testing.record import RecordedRequest, RequestRecorder
 
 __all__ = ["SimulatorServer"]
 
@@ -45,7 +45,7 @@ class SimulatorServer:
         *,
         lock: RLock,
         clock: SimulatorClock,
-        requests: RequestRecord,
+        requests: RequestRecorder,
         faults: FaultPlan,
         latency: Latency,
         compress: bool,
@@ -144,7 +144,7 @@ class SimulatorServer:
         if latency:
             await asyncio.sleep(latency)
         with self._lock:
-            fault = self._faults.take(record.method, record.path, record.query)
+            fault = befalling(self._faults, record.method, record.path, record.query)
         if fault is None:
             answer = self._decided(request, record)
             record.status = answer.status
@@ -152,9 +152,9 @@ class SimulatorServer:
         record.fault = repr(fault)
         if fault.delay:
             await asyncio.sleep(fault.delay)
-        answer = self._decided(request, record) if fault.applies else Answer(0)
-        if fault.replaces:
-            answer = fault.answer()
+        answer = self._decided(request, record) if is_applied(fault) else Answer(0)
+        if replaces(fault):
+            answer = own_answer(fault)
         if fault.delay_answer:
             await asyncio.sleep(fault.delay_answer)
         if fault.lost is not None:

@@ -12,7 +12,7 @@ from vcf_tasks_async.testing.faults import FaultPlan
 from vcf_tasks_async.testing.generator import Generated, Shares, TaskGenerator
 from vcf_tasks_async.testing.listing import Listing
 from vcf_tasks_async.testing.options import check_options, check_tasks
-from vcf_tasks_async.testing.record import RequestRecord
+from vcf_tasks_async.testing.record import RequestRecord, RequestRecorder
 from vcf_tasks_async.testing.routes import Api
 from vcf_tasks_async.testing.server import Latency, SimulatorServer
 from vcf_tasks_async.testing.spelling import Spelling, StatusFilter
@@ -164,9 +164,10 @@ class SddcManagerSimulator(Controls):
         self.release, self.product = release, product
         self.clock = clock if clock is not None else SimulatorClock(speed=speed)
         self.faults = FaultPlan()
-        self.requests = RequestRecord()
+        recorder = RequestRecorder()
+        self.requests: RequestRecord = recorder
         #: The loop of the thread that serves, while `in_thread()` is in charge.
-        self.serving_loop: asyncio.AbstractEventLoop | None = None
+        self._serving_loop: asyncio.AbstractEventLoop | None = None
         self._spelling: Spelling = spelling
         life = Life(
             seed=seed,
@@ -236,7 +237,7 @@ class SddcManagerSimulator(Controls):
             self._look_on,
             lock=self._lock,
             clock=self.clock,
-            requests=self.requests,
+            requests=recorder,
             faults=self.faults,
             latency=latency,
             compress=compress,
@@ -265,9 +266,9 @@ class SddcManagerSimulator(Controls):
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
-        if self.serving_loop is not None and self.serving_loop is not loop:
+        if self._serving_loop is not None and self._serving_loop is not loop:
             await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(self._server.start(), self.serving_loop)
+                asyncio.run_coroutine_threadsafe(self._server.start(), self._serving_loop)
             )
         else:
             await self._server.start()
@@ -275,9 +276,9 @@ class SddcManagerSimulator(Controls):
     async def stop(self) -> None:
         """Stop listening and drop all connections; tasks, tokens and the record stay."""
         loop = asyncio.get_running_loop()
-        if self.serving_loop is not None and self.serving_loop is not loop:
+        if self._serving_loop is not None and self._serving_loop is not loop:
             await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(self._server.stop(), self.serving_loop)
+                asyncio.run_coroutine_threadsafe(self._server.stop(), self._serving_loop)
             )
         else:
             await self._server.stop()

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 __all__ = ["SimulatorThread"]
 
 
+# Real seconds after which starting or stopping counts as hung.
+_TIMEOUT_S = 30.0
+
+
 class SimulatorThread:
     """Serves a simulator from a daemon thread between `with` and its end.
 
@@ -25,9 +29,6 @@ class SimulatorThread:
         True
     """
 
-    #: Real seconds after which starting or stopping counts as hung.
-    TIMEOUT_S = 30.0
-
     def __init__(self, simulator: "SddcManagerSimulator") -> None:
         self.simulator = simulator
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -39,7 +40,7 @@ class SimulatorThread:
             target=self._run, args=(loop,), name="sddc-manager-simulator", daemon=True
         )
         self._thread.start()
-        self.simulator.serving_loop = loop
+        self.simulator._serving_loop = loop  # noqa: SLF001 - the two are one
         try:
             self.start_serving()
         except BaseException:
@@ -58,12 +59,12 @@ class SimulatorThread:
     def start_serving(self) -> None:
         """Listen (again), and return when it does."""
         loop = self._running()
-        asyncio.run_coroutine_threadsafe(self.simulator.start(), loop).result(self.TIMEOUT_S)
+        asyncio.run_coroutine_threadsafe(self.simulator.start(), loop).result(_TIMEOUT_S)
 
     def stop_serving(self) -> None:
         """Stop listening and drop all connections, as a restart of the appliance does."""
         loop = self._running()
-        asyncio.run_coroutine_threadsafe(self.simulator.stop(), loop).result(self.TIMEOUT_S)
+        asyncio.run_coroutine_threadsafe(self.simulator.stop(), loop).result(_TIMEOUT_S)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -88,7 +89,7 @@ class SimulatorThread:
     def _end(self) -> None:
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
-        self.simulator.serving_loop = None
+        self.simulator._serving_loop = None  # noqa: SLF001 - likewise
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(self.TIMEOUT_S)
+            thread.join(_TIMEOUT_S)
