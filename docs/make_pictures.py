@@ -40,7 +40,10 @@ WINGS = {
     ),
     "acting": (
         "retry and cancel",
-        "brakes bulk crowding dispatch gate histories idset journal judgement outbox outcomes targets writes",
+        (
+            "brakes bulk crowding dispatch gate histories idset journal judgement options outbox outcomes "
+            "targets writes"
+        ),
     ),
     "following": (
         "wait and watch",

@@ -7,15 +7,14 @@ import os
 from abc import abstractmethod
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any
 
 from vcf_tasks_async.address import checked_id
-from vcf_tasks_async.api import checked_count
-from vcf_tasks_async.bulk import BulkRun, Options
+from vcf_tasks_async.bulk import BulkRun
 from vcf_tasks_async.errors import OutcomeUnknownError, UsageError
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.outcomes import Outcome, Result
 from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.targets import Targets
@@ -128,9 +127,12 @@ class Acts:
             >>> report.raise_for_failures()
         """
         return self._many(
-            Action.RETRY, targets, concurrency, journal, wait,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
-            summary=summary,
+            Action.RETRY,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, journal=journal, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
     def cancel_many(
@@ -158,39 +160,26 @@ class Acts:
             Counter({<Result.ACCEPTED: 'accepted'>: 1})
         """
         return self._many(
-            Action.CANCEL, targets, concurrency, journal, wait,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
-            summary=summary,
+            Action.CANCEL,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, journal=journal, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
-    def _many(
-        self,
-        action: Action,
-        targets: Targets,
-        concurrency: int | None,
-        journal: str | os.PathLike[str] | None,
-        wait: bool,
-        **how: Any,
-    ) -> BulkRun:
+    def _many(self, action: Action, targets: Targets, options: Options) -> BulkRun:
         wiring = self._opened()
-        concurrency = wiring.concurrency if concurrency is None else concurrency
-        return start_many(wiring, wiring.writer, action, targets, concurrency, journal, wait, **how)
+        return start_many(wiring, wiring.writer, action, targets, options, wiring.concurrency)
 
 
 def start_many(
-    wiring: Wiring,
-    writer: Writer,
-    action: Action,
-    targets: Targets,
-    concurrency: int,
-    journal: str | os.PathLike[str] | None,
-    wait: bool,
-    **how: Any,
+    wiring: Wiring, writer: Writer, action: Action, targets: Targets, options: Options, workers: int
 ) -> BulkRun:
-    """A bulk run over *targets*; the arguments are those of `Acts.retry_many`, checked here.
+    """A bulk run over *targets*, with so many *workers* where the options don't say.
 
     Raises:
-        UsageError: one of them can't be meant.
+        UsageError: something can't be meant.
     """
 
     def follow(task_id: str, before: AnyTask | None) -> Awaitable[Task]:
@@ -198,15 +187,17 @@ def start_many(
         # A credential task that is cancelled has failed before: that may show for a while as well.
         return wiring.waits.ended(task_id, before=seen, after_retry=action is not Action.CANCEL)
 
-    if how["deadline"] is not None:
-        how["deadline"] = checked_seconds("deadline", how["deadline"])
-    options = Options(
-        checked_count("concurrency", concurrency),
-        open_journal=None if journal is None else partial(Journal, _path(journal), wiring.manager, action),
-        follow=follow if wait else None,
-        **how,
+    journal = None if options.journal is None else _path(options.journal)
+    return BulkRun(
+        action,
+        targets,
+        writer,
+        wiring.spawn,
+        options,
+        workers=options.concurrency or workers,
+        open_journal=None if journal is None else partial(Journal, journal, wiring.manager, action),
+        follow=follow if options.wait else None,
     )
-    return BulkRun(action, targets, writer, wiring.spawn, options)
 
 
 def raise_unless_accepted(outcome: Outcome) -> None:
@@ -224,14 +215,3 @@ def _path(journal: object) -> str | os.PathLike[str]:
     if isinstance(journal, str | os.PathLike) and str(journal):
         return journal
     raise UsageError(f"journal takes the path of a file, not {journal!r}")
-
-
-def checked_seconds(what: str, value: object) -> float:
-    """*value*, when it is a time above 0.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise UsageError(f"{what} takes seconds above 0, not {value!r}")
-    return value

@@ -16,15 +16,15 @@ import anyio
 from vcf_tasks_async.address import task_path
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.checks import checked_count, checked_size
 from vcf_tasks_async.codec import encode, parse_json, structure
-from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
+from vcf_tasks_async.errors import DecodeError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter, query_of
 from vcf_tasks_async.folding import decode_task
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
 from vcf_tasks_async.pages import PageReader
 
-LARGEST_PAGE: Final = 100
 _SETTINGS: Final = "/v1/tasks/config/settings"
 _HISTORY: Final = "/v1/tasks/history"
 R = TypeVar("R", bound=Iterator[None])
@@ -52,7 +52,7 @@ class Api:
         """``GET /v1/tasks``; *arrived* is told when the answer is there, before it is structured."""
         query = query_of(where) if where is not None else ()
         if number is not None:
-            query += (("pageNumber", str(_whole("the page number", number, 0))),)
+            query += (("pageNumber", str(checked_count("the page number", number, least=0))),)
         if size is not None:
             query += (("pageSize", str(checked_size(size))),)
         if limit is not None:
@@ -155,33 +155,3 @@ async def nothing(body: bytes) -> None:
         # JSON of any shape and size will do.
         if error.not_json:
             raise
-
-
-def checked_size(size: object) -> int:
-    """*size*, when it can be a page's.
-
-    Raises:
-        UsageError: it can't.
-    """
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST_PAGE:
-        raise UsageError(
-            f"a page holds 1 to {LARGEST_PAGE} tasks, not {size!r}; stream() goes through all pages"
-        )
-    return size
-
-
-def _whole(what: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(f"{what} is a whole number from {least} on, not {value!r}")
-    return value
-
-
-def checked_count(what: str, value: object) -> int:
-    """*value*, when it can be a count of at least one.
-
-    Raises:
-        UsageError: it can't.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{what} is a whole number from 1 on, not {value!r}")
-    return value

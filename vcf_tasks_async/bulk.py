@@ -23,6 +23,7 @@ from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.insist import through, to_its_end
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.outbox import Outbox
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.steps import AnyTask
@@ -36,21 +37,6 @@ _GRACE: Final = 5.0
 _LOST_PER_WORKER: Final = 4
 # Seconds for which targets may be taken before others on the loop have their turn.
 _TURN: Final = 0.002
-
-
-@attrs.frozen
-class Options:
-    """How a bulk run goes about it; `TaskSession.retry_many` says what each means."""
-
-    concurrency: int
-    force: bool = False
-    dry_run: bool = False
-    rate: float | None = None
-    stop_after: float | None = None
-    deadline: float | None = None
-    summary: bool = False
-    open_journal: Callable[[], Journal] | None = None
-    follow: Follow | None = None
 
 
 class BulkRun(AsyncIterator[Outcome]):
@@ -71,10 +57,22 @@ class BulkRun(AsyncIterator[Outcome]):
     """
 
     def __init__(
-        self, action: Action, targets: Targets, writes: Writes, spawn: Spawn, options: Options
+        self,
+        action: Action,
+        targets: Targets,
+        writes: Writes,
+        spawn: Spawn,
+        options: Options,
+        *,
+        workers: int,
+        open_journal: Callable[[], Journal] | None = None,
+        follow: Follow | None = None,
     ) -> None:
         self.report = BulkReport(action, summary=options.summary)
         self._options = options
+        self._workers = workers
+        self._open = open_journal
+        self._to_follow = follow
         self._spawn = spawn
         self._source = Source(targets)
         self._rule = StopRule(options.stop_after)
@@ -88,11 +86,11 @@ class BulkRun(AsyncIterator[Outcome]):
             stopping=self._stopping,
         )
         self._seen = IdSet()
-        self._lost = anyio.Semaphore(_LOST_PER_WORKER * options.concurrency)
+        self._lost = anyio.Semaphore(_LOST_PER_WORKER * workers)
         self._engine: asyncio.Task[None] | None = None
         self._follows: set[anyio.CancelScope] = set()
         self._error: Exception | None = None
-        self._outbox = Outbox(2 * options.concurrency)
+        self._outbox = Outbox(2 * workers)
         self._syncing = False
         self._turn_ends = 0.0
         self._breath = anyio.Lock(fast_acquire=True)
@@ -187,7 +185,7 @@ class BulkRun(AsyncIterator[Outcome]):
                 why = f"its deadline of {options.deadline:g} s passed"
                 self._timers.append(loop.call_later(options.deadline, self._stop, why))
             async with self._group:
-                for _ in range(options.concurrency):
+                for _ in range(self._workers):
                     self._group.start_soon(self._work)
         except (UsageError, OSError) as error:
             self._error = error
@@ -223,8 +221,8 @@ class BulkRun(AsyncIterator[Outcome]):
         self.report.complete = self._source.exhausted and self._source.error is None
 
     async def _open_journal(self) -> None:
-        if self._options.open_journal is not None:
-            self._dispatch.journal = await anyio.to_thread.run_sync(self._options.open_journal)
+        if self._open is not None:
+            self._dispatch.journal = await anyio.to_thread.run_sync(self._open)
 
     async def _close_journal(self) -> None:
         try:
@@ -266,7 +264,7 @@ class BulkRun(AsyncIterator[Outcome]):
 
     def _decide(self, outcome: Outcome, task: AnyTask | None) -> None:
         """An outcome is known: tell it, or follow the task to its end first."""
-        follow = self._options.follow
+        follow = self._to_follow
         self._note(outcome)
         if follow is None or outcome.result is not Result.ACCEPTED:
             self._tell(outcome)

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, Final
 
 from vcf_tasks_async.address import task_path
-from vcf_tasks_async.api import checked_count, in_slices
+from vcf_tasks_async.api import in_slices
 from vcf_tasks_async.base import secrets_in, wire_document
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.checks import checked_count
 from vcf_tasks_async.codec import encode, parse_json, structure
 from vcf_tasks_async.credential_models import (
     CredentialsSubTask,

@@ -7,14 +7,14 @@ import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from vcf_tasks_async.acts import checked_seconds, raise_unless_accepted, start_many
+from vcf_tasks_async.acts import raise_unless_accepted, start_many
 from vcf_tasks_async.address import checked_id
-from vcf_tasks_async.api import checked_count
 from vcf_tasks_async.base import secrets_in
 from vcf_tasks_async.bulk import BulkRun
 from vcf_tasks_async.calls import Reply
+from vcf_tasks_async.checks import checked_count, checked_seconds
 from vcf_tasks_async.credential_models import (
     CredentialsSubTask,
     CredentialsTask,
@@ -25,10 +25,11 @@ from vcf_tasks_async.credential_models import (
 from vcf_tasks_async.credential_stream import CredentialsStream
 from vcf_tasks_async.crowding import MOST_AT_ONCE
 from vcf_tasks_async.errors import NotSentError, UsageError
-from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.targets import Targets
 from vcf_tasks_async.wiring import Wiring
@@ -220,9 +221,13 @@ class Credentials:
             checked_spec(spec)
         writer = self._retrier(spec, checked_seconds("patience", patience))
         return self._many(
-            Action.RETRY_CREDENTIALS, writer, targets, concurrency, journal, wait,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
-            summary=summary,
+            Action.RETRY_CREDENTIALS,
+            writer,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, journal=journal, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
     def cancel_many(
@@ -243,24 +248,18 @@ class Credentials:
         """Cancel many credential tasks that have failed. Takes what `retry_many` takes, but for the spec."""
         writer = self._canceller(checked_seconds("patience", patience))
         return self._many(
-            Action.CANCEL_CREDENTIALS, writer, targets, concurrency, journal, wait,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline,
-            summary=summary,
+            Action.CANCEL_CREDENTIALS,
+            writer,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, journal=journal, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
-    def _many(
-        self,
-        action: Action,
-        writer: Writer,
-        targets: Targets,
-        concurrency: int | None,
-        journal: str | os.PathLike[str] | None,
-        wait: bool,
-        **how: Any,
-    ) -> BulkRun:
+    def _many(self, action: Action, writer: Writer, targets: Targets, options: Options) -> BulkRun:
         wiring = self._opened()
-        concurrency = min(wiring.concurrency, MOST_AT_ONCE) if concurrency is None else concurrency
-        return start_many(wiring, writer, action, targets, concurrency, journal, wait, **how)
+        return start_many(wiring, writer, action, targets, options, min(wiring.concurrency, MOST_AT_ONCE))
 
     def _retrier(
         self, spec: CredentialsUpdateSpec | SpecMaker, patience: float, told: _Told | None = None
@@ -301,14 +300,11 @@ class Credentials:
 
 
 def _checked(where: object) -> TaskFilter:
-    if where is None:
-        return TaskFilter()
-    if not isinstance(where, TaskFilter):
-        raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")
-    idle = [name for name in _IDLE if getattr(where, name) is not None]
+    meant = checked_filter(where)
+    idle = [name for name in _IDLE if getattr(meant, name) is not None]
     if idle:
         raise UsageError(f"the list of credential tasks can't be asked by {', '.join(idle)}")
-    return where
+    return meant
 
 
 async def _made(make: SpecMaker, task_id: str, seconds: float) -> CredentialsUpdateSpec:

@@ -157,6 +157,19 @@ class TaskFilter:
         return completed is None or completed > self.completed_after
 
 
+def checked_filter(where: object) -> TaskFilter:
+    """*where*, when it is a filter; one that means all tasks for None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if where is None:
+        return TaskFilter()
+    if isinstance(where, TaskFilter):
+        return where
+    raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")
+
+
 def query_of(where: TaskFilter) -> tuple[tuple[str, str], ...]:
     """The query parameters of *where*, without those of paging."""
     pairs = (

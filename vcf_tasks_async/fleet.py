@@ -11,24 +11,24 @@ import copy
 import os
 from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-from vcf_tasks_async.api import checked_count, checked_size
+from vcf_tasks_async.checks import checked_count, checked_limit, checked_size
 from vcf_tasks_async.errors import UsageError, VcfTasksError
-from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.fleet_acts import FleetActs, Pair, page_for
 from vcf_tasks_async.fleet_reading import FleetStream, FleetWaits
-from vcf_tasks_async.fleet_targets import grouped, unknown_site
+from vcf_tasks_async.fleet_targets import each_of, grouped, iterable, unknown_site
 from vcf_tasks_async.fleet_watch import FleetWatch
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.policy import Polling
+from vcf_tasks_async.policy import Polling, checked_polling
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sitefile import read_sites
 from vcf_tasks_async.sites import Site, checked_sites
 from vcf_tasks_async.slots import Limiter
-from vcf_tasks_async.waiting import checked_seconds
 
 T = TypeVar("T")
+_PAIRS: Final = 'give pairs of a site and a task or its id, such as [("sfo", task_id)]'
 
 
 class Fleet(FleetActs):
@@ -194,7 +194,7 @@ class Fleet(FleetActs):
             >>> async for site, task in fleet.stream(TaskFilter(status=Status.FAILED)):
             ...     print(site, task.name, task.cause)
         """
-        filters = {name: _filter(each) for name, each in self._each(where, "where").items()}
+        filters = {name: checked_filter(each) for name, each in each_of(where, self._sites, "where").items()}
         how = {
             "page_size": page_for(len(filters)) if page_size is None else checked_size(page_size),
             "prefetch": checked_count("prefetch", prefetch),
@@ -204,7 +204,7 @@ class Fleet(FleetActs):
 
     def watch(
         self,
-        which: TaskFilter | Mapping[str, TaskFilter | Iterable[str | Task]] | Iterable[Pair] | None = None,
+        where: TaskFilter | Mapping[str, TaskFilter | Iterable[str | Task]] | Iterable[Pair] | None = None,
         *,
         polling: Polling = Polling(),
         initial: bool = True,
@@ -213,7 +213,7 @@ class Fleet(FleetActs):
         """Watch tasks of many sites, and get what happens to them with the site's name.
 
         Args:
-            which: a `TaskFilter` for all sites (None for all tasks); a filter or ids for each site that is
+            where: a `TaskFilter` for all sites (None for all tasks); a filter or ids for each site that is
                 meant, by its name; or pairs of a site and a task or its id.
             polling: how often to look, and for how long looks may fail in a row. A site that is away for
                 longer is given up: give a patience that your longest maintenance does not outlast.
@@ -227,15 +227,15 @@ class Fleet(FleetActs):
             >>> async for site, event in fleet.watch(TaskFilter(status=Status.IN_PROGRESS)):
             ...     print(site, event.kind, event.task_id)
         """
-        if which is None or isinstance(which, TaskFilter | Mapping):
+        if where is None or isinstance(where, TaskFilter | Mapping):
             each = {
                 name: what if what is None or isinstance(what, TaskFilter) else list(what)
-                for name, what in self._each(which, "which").items()
+                for name, what in each_of(where, self._sites, "where").items()
             }
         else:
-            each = dict(grouped(_iterable(which), self._sites))
+            each = dict(grouped(iterable(where, _PAIRS), self._sites))
         return FleetWatch(
-            each, self.session, self._spawn, cursor=cursor, polling=_polling(polling), initial=initial
+            each, self.session, self._spawn, cursor=cursor, polling=checked_polling(polling), initial=initial
         )
 
     def wait_many(
@@ -262,45 +262,16 @@ class Fleet(FleetActs):
             >>> async for site, task in fleet.wait_many(accepted, timeout=3600):
             ...     print(site, task.name, task.status)
         """
-        checked_seconds("timeout", timeout)
+        checked_limit("timeout", timeout)
         if isinstance(targets, Mapping):
-            ids = {name: list(several) for name, several in self._each(targets, "targets").items()}
+            ids = {name: list(several) for name, several in each_of(targets, self._sites, "targets").items()}
         else:
-            ids = grouped(_iterable(targets), self._sites)
+            ids = grouped(iterable(targets, _PAIRS), self._sites)
         return FleetWaits(
             ids,
             self.session,
             self._spawn,
             timeout=timeout,
-            polling=_polling(polling),
+            polling=checked_polling(polling),
             after_retry=after_retry,
         )
-
-    def _each(self, what: Any, argument: str) -> dict[str, Any]:
-        """*what* for each site that it means."""
-        if not isinstance(what, Mapping):
-            if what is None or isinstance(what, TaskFilter):
-                return dict.fromkeys(self._sites, what)
-            raise UsageError(f"{argument} takes a TaskFilter for all sites, or one for each site by its name")
-        for name in what:
-            if name not in self._sites:
-                raise unknown_site(name, self._sites)
-        return dict(what)
-
-
-def _filter(where: object) -> TaskFilter:
-    if where is None or isinstance(where, TaskFilter):
-        return where or TaskFilter()
-    raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")
-
-
-def _iterable(targets: Any) -> Iterable[Any]:
-    if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable):
-        raise UsageError('give pairs of a site and a task or its id, such as [("sfo", task_id)]')
-    return targets
-
-
-def _polling(value: object) -> Polling:
-    if isinstance(value, Polling):
-        return value
-    raise UsageError("polling takes a Polling, such as Polling(initial=5, maximum=60)")

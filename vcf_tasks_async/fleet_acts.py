@@ -9,19 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from vcf_tasks_async.api import checked_count
-from vcf_tasks_async.brakes import Pace, StopRule
+from vcf_tasks_async.checks import LARGEST_PAGE
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.fleet_bulk import Begin, FleetRun, Known, Plan
 from vcf_tasks_async.fleet_reading import FleetStream, handed_over, listed
-from vcf_tasks_async.fleet_targets import grouped
+from vcf_tasks_async.fleet_targets import each_of, grouped
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import Site
 from vcf_tasks_async.targets import Target
-from vcf_tasks_async.waiting import checked_seconds
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 # Tasks that the listings of all sites hold at most, roughly: with many sites, pages are smaller.
 _HELD: Final = 6400
 _LEAST_PAGE: Final = 20
-_LARGEST_PAGE: Final = 100
 
 Pair = tuple[str, Task | str]
 # Targets of a run: pairs of a site's name and a task or its id; a filter for all sites; or something of
@@ -53,9 +51,6 @@ class FleetActs:
 
     @abstractmethod
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]: ...
-
-    @abstractmethod
-    def _each(self, what: Any, argument: str) -> dict[str, Any]: ...
 
     def retry_many(
         self,
@@ -105,8 +100,12 @@ class FleetActs:
             >>> report.raise_for_failures()
         """
         return self._many(
-            Action.RETRY, targets, concurrency, deadline, journal,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, wait=wait, summary=summary,
+            Action.RETRY,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, journal=journal, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
     def cancel_many(
@@ -131,28 +130,18 @@ class FleetActs:
             Counter({<Result.ACCEPTED: 'accepted'>: 1})
         """
         return self._many(
-            Action.CANCEL, targets, concurrency, deadline, journal,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, wait=wait, summary=summary,
+            Action.CANCEL,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, journal=journal, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
-    def _many(
-        self,
-        action: Action,
-        targets: FleetTargets,
-        concurrency: int | None,
-        deadline: float | None,
-        journal: str | os.PathLike[str] | None,
-        **options: Any,
-    ) -> FleetRun:
-        # What can't be meant is told here, and not as the trouble of every site.
-        Pace(options["rate"])
-        StopRule(options["stop_after"])
-        checked_seconds("deadline", deadline)
-        if concurrency is not None:
-            options["concurrency"] = checked_count("concurrency", concurrency)
-        directory = None if journal is None else _directory(journal)
+    def _many(self, action: Action, targets: FleetTargets, options: Options) -> FleetRun:
+        directory = None if options.journal is None else _directory(options.journal)
         begin, shared = self._understood(targets)
-        return FleetRun(Plan(action, begin, shared, options, deadline, directory), self.session, self._spawn)
+        return FleetRun(Plan(action, begin, shared, options, directory), self.session, self._spawn)
 
     def _understood(
         self, targets: FleetTargets
@@ -160,7 +149,7 @@ class FleetActs:
         if isinstance(targets, FleetStream) and (sites := handed_over(targets, self.session)) is not None:
             return {**sites}, None
         if isinstance(targets, TaskFilter | Mapping):
-            each = self._each(targets, "targets")
+            each = each_of(targets, self._sites, "targets")
             return {name: _beginning(name, what, len(each)) for name, what in each.items()}, None
         if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable | AsyncIterable):
             raise UsageError(
@@ -186,7 +175,7 @@ def _beginning(name: str, what: Any, sites: int) -> Begin:
 
 def page_for(sites: int) -> int:
     """Tasks on a page, where so many sites are listed side by side."""
-    return max(_LEAST_PAGE, min(_LARGEST_PAGE, _HELD // (2 * sites))) if sites else _LARGEST_PAGE
+    return max(_LEAST_PAGE, min(LARGEST_PAGE, _HELD // (2 * sites))) if sites else LARGEST_PAGE
 
 
 def _directory(journal: object) -> Path:

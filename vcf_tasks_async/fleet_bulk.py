@@ -33,6 +33,7 @@ from vcf_tasks_async.fleet_targets import Lane, checked_pair, id_of
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.merging import Merge, Spawn
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import SiteOutcome, SiteTrouble, SiteTroubles
@@ -52,16 +53,14 @@ class Plan:
         action: what is asked.
         begin: for each site, how its targets are got once its session is open.
         shared: targets of all sites from one source, given out as they come; or None.
-        options: for each site's own run.
-        deadline: seconds for the whole run, or None.
+        options: what was asked for; the deadline is the whole run's.
         journals: directory of the sites' journals, or None.
     """
 
     action: Action
     begin: dict[str, Begin]
     shared: Iterable[Any] | AsyncIterable[Any] | None
-    options: dict[str, Any]
-    deadline: float | None
+    options: Options
     journals: Path | None
 
 
@@ -207,25 +206,25 @@ class _Runs(Merge[SiteOutcome]):
     async def _run_at(self, name: str, begin: Begin) -> BulkRun:
         """The site's run, ready to begin: with an open session, within the deadline of all."""
         plan = self._plan
-        options = dict(plan.options)
-        if plan.deadline is None:
+        if plan.options.deadline is None:
             session = await self._open_session(name)
         else:
             try:
-                async with asyncio.timeout(max(0.0, self.started + plan.deadline - monotonic())):
+                async with asyncio.timeout(max(0.0, self.started + plan.options.deadline - monotonic())):
                     session = await self._open_session(name)
             except TimeoutError:
                 raise self._late() from None
-        if plan.journals is not None:
-            await anyio.to_thread.run_sync(partial(plan.journals.mkdir, parents=True, exist_ok=True))
-            options["journal"] = plan.journals / f"{name}.jsonl"
+        journal = None if plan.journals is None else plan.journals / f"{name}.jsonl"
+        if journal is not None:
+            await anyio.to_thread.run_sync(partial(journal.parent.mkdir, parents=True, exist_ok=True))
         many = session.retry_many if plan.action is Action.RETRY else session.cancel_many
-        return many(begin(session), **options)
+        options = attrs.evolve(plan.options, deadline=None, journal=journal)
+        return many(begin(session), **options.arguments())
 
     @contextmanager
     def _in_time(self, run: BulkRun) -> Iterator[None]:
         """End the run at the deadline of all."""
-        deadline = self._plan.deadline
+        deadline = self._plan.options.deadline
         if deadline is None:
             yield
             return
@@ -239,11 +238,11 @@ class _Runs(Merge[SiteOutcome]):
 
     @property
     def _is_late(self) -> bool:
-        deadline = self._plan.deadline
+        deadline = self._plan.options.deadline
         return deadline is not None and monotonic() >= self.started + deadline
 
     def _late(self) -> DeadlineError:
-        return DeadlineError(f"the run's deadline of {self._plan.deadline:g} s passed")
+        return DeadlineError(f"the run's deadline of {self._plan.options.deadline:g} s passed")
 
     def _trouble(self, name: str, error: Exception | None) -> None:
         if error is not None:
@@ -262,7 +261,7 @@ class _Runs(Merge[SiteOutcome]):
             report.complete = True
 
     def _report_of(self, name: str) -> BulkReport:
-        summary = self._plan.options.get("summary", False)
+        summary = self._plan.options.summary
         return self._report.sites.setdefault(name, BulkReport(self._plan.action, summary=summary))
 
     async def _not_sent(self, name: str, target: Target, why: str, error: Exception | None = None) -> None:

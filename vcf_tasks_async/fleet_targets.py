@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Final
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.targets import Target
@@ -51,6 +52,34 @@ def unknown_site(name: object, known: Iterable[str]) -> UsageError:
     shown: Iterator[str] = iter(sorted(known))
     some = ", ".join(each for each, _ in zip(shown, range(8), strict=False))
     return UsageError(f"this fleet has no site {str(name)[:80]!r}: it has {some}")
+
+
+def each_of(what: Any, sites: Iterable[str], argument: str) -> dict[str, Any]:
+    """*what* for each site that it means: a filter (or None) for all *sites*, or something for each by name.
+
+    Raises:
+        UsageError: it is neither, or names a site that the fleet does not have.
+    """
+    known = frozenset(sites)
+    if isinstance(what, Mapping):
+        for name in what:
+            if name not in known:
+                raise unknown_site(name, known)
+        return dict(what)
+    if what is None or isinstance(what, TaskFilter):
+        return dict.fromkeys(sites, what)
+    raise UsageError(f"{argument} takes a TaskFilter for all sites, or one for each site by its name")
+
+
+def iterable(targets: Any, what: str) -> Iterable[Any]:
+    """*targets*, when they can be gone through; *what* says what they should be.
+
+    Raises:
+        UsageError: they can't.
+    """
+    if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable):
+        raise UsageError(what)
+    return targets
 
 
 def id_of(target: Target) -> str:

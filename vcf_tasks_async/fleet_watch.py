@@ -39,7 +39,7 @@ class FleetWatch(Mailbox[SiteEvent]):
 
     def __init__(
         self,
-        which: Mapping[str, TaskFilter | list[str | Task] | None],
+        where: Mapping[str, TaskFilter | list[str | Task] | None],
         open_session: OpenSession,
         spawn: Spawn,
         *,
@@ -47,7 +47,7 @@ class FleetWatch(Mailbox[SiteEvent]):
         **how: Any,
     ) -> None:
         cursors = {} if cursor is None else _site_cursors(cursor)
-        self._watching = _Watching(which, cursors, how, open_session, spawn)
+        self._watching = _Watching(where, cursors, how, open_session, spawn)
         super().__init__(self._watching)
 
     @property
@@ -90,14 +90,14 @@ class _Watching(SiteMerge[SiteEvent]):
 
     def __init__(
         self,
-        which: Mapping[str, Any],
+        where: Mapping[str, Any],
         cursors: dict[str, Any],
         how: dict[str, Any],
         open_session: OpenSession,
         spawn: Spawn,
     ) -> None:
-        super().__init__(which, open_session, spawn)
-        self._which = which
+        super().__init__(where, open_session, spawn)
+        self._where = where
         self._cursors = cursors
         self._how = how
         self._feeds: dict[str, Feed] = {}
@@ -108,7 +108,7 @@ class _Watching(SiteMerge[SiteEvent]):
         return {**self._cursors, **{name: feed.cursor for name, feed in self._feeds.items()}}
 
     async def pump(self, name: str, session: TaskSession) -> None:
-        watch = session.watch(self._which[name], cursor=self._cursors.get(name), **self._how)
+        watch = session.watch(self._where[name], cursor=self._cursors.get(name), **self._how)
         feed = self._feeds[name] = feed_of(watch)
         bell = _Bell(self._rung, self.bell)
         async with watch:

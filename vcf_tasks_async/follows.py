@@ -6,10 +6,9 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.policy import Polling
+from vcf_tasks_async.policy import Polling, checked_polling
 from vcf_tasks_async.wait_many import TaskWaits
 from vcf_tasks_async.waiting import OnProgress, OnStalled
 from vcf_tasks_async.watch import TaskWatch
@@ -72,7 +71,7 @@ class Follows:
         return await self._opened().waits.one(
             task_id,
             timeout=timeout,
-            polling=_polling(polling),
+            polling=checked_polling(polling),
             raise_failed=raise_failed,
             after_retry=after_retry,
             stalled_after=stalled_after,
@@ -82,7 +81,7 @@ class Follows:
 
     def wait_many(
         self,
-        ids: Iterable[str | Task],
+        targets: Iterable[str | Task],
         *,
         timeout: float | None = None,
         polling: Polling = Polling(),
@@ -91,7 +90,7 @@ class Follows:
         """Wait for many tasks, and get each as it ends. Thousands cost pages of the listing, not a poll each.
 
         Args:
-            ids: task ids, or tasks; one that comes twice is waited for once.
+            targets: tasks or task ids; one that comes twice is waited for once.
             timeout: seconds for all of them together, from the first ``anext`` on; None waits for ever.
             polling: how often to look.
             after_retry: as for `wait`.
@@ -102,19 +101,23 @@ class Follows:
 
         Raises:
             TaskGone, WaitTimeout, WaitError: from the loop, at its end; see `wait`.
-            UsageError: *ids* is no iterable of task ids.
+            UsageError: *targets* is no iterable of tasks or task ids.
 
         Example:
             >>> async for task in session.wait_many(ids, timeout=3600):
             ...     print(task.name, task.status)
         """
         return TaskWaits(
-            self._opened().waits, ids, timeout=timeout, polling=_polling(polling), after_retry=after_retry
+            self._opened().waits,
+            targets,
+            timeout=timeout,
+            polling=checked_polling(polling),
+            after_retry=after_retry,
         )
 
     def watch(
         self,
-        which: TaskFilter | Iterable[str | Task] | None = None,
+        where: TaskFilter | Iterable[str | Task] | None = None,
         *,
         polling: Polling = Polling(),
         initial: bool = True,
@@ -123,7 +126,7 @@ class Follows:
         """Watch tasks, and get what happens to them as `TaskEvent`\\ s.
 
         Args:
-            which: a `TaskFilter` (None for all tasks), or ids. A task that leaves the filter is told of once
+            where: a `TaskFilter` (None for all tasks), or ids. A task that leaves the filter is told of once
                 more, with what it became, and then no more; tasks that come into it appear.
             polling: how often to look, and for how long looks may fail in a row.
             initial: report the tasks that are there at first as APPEARED, so that there is no gap between a
@@ -135,7 +138,7 @@ class Follows:
             WaitError: from the loop: looks failed for longer than `Polling.patience`, be it over a single
                 page of the list. The cursor holds.
             Unauthorized, Forbidden, BadRequest: from the loop: the first look was refused as such.
-            UsageError: *which* or *cursor* can't be meant; from the loop: the session was closed.
+            UsageError: *where* or *cursor* can't be meant; from the loop: the session was closed.
 
         Example:
             >>> async for event in session.watch(TaskFilter(status=Status.IN_PROGRESS)):
@@ -144,15 +147,9 @@ class Follows:
         wiring = self._opened()
         return TaskWatch(
             wiring.poller,
-            which,
-            polling=_polling(polling),
+            where,
+            polling=checked_polling(polling),
             initial=initial,
             cursor=cursor,
             manager=wiring.manager,
         )
-
-
-def _polling(value: object) -> Polling:
-    if isinstance(value, Polling):
-        return value
-    raise UsageError("polling takes a Polling, such as Polling(initial=5, maximum=60)")

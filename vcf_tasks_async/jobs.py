@@ -194,10 +194,10 @@ async def _act(job: Job, notes: Notes, lease: Lease, fleet: Fleet) -> End:
     options = dict(job.options)
     if options.get("deadline") is not None:
         options["deadline"] = max(0.01, options["deadline"] - notes.elapsed)
-    async with _journal_of(job, notes) as directory:
+    async with _journal_of(job, notes) as options["journal"]:
         many = fleet.retry_many if job.verb is Verb.RETRY else fleet.cancel_many
         source = _announced(job, notes, lease, await fleet.session(job.name))
-        run = many({job.name: source}, journal=directory, **options)
+        run = many({job.name: source}, **options)
         lease.wind_up = lambda: run.stop("it was left before its end")
         async with run as outcomes, _Teller(lease) as teller:
             async for _, outcome in outcomes:

@@ -15,12 +15,12 @@ from typing import Final
 
 import attrs
 
+from vcf_tasks_async.checks import checked_seconds
 from vcf_tasks_async.errors import DecodeError, ServerError, UsageError, VcfTasksError
 
 
 def _positive(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise UsageError(f"{attribute.name} takes seconds above 0, not {value!r}")
+    checked_seconds(attribute.name, value)
 
 
 def _count(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
@@ -267,3 +267,14 @@ def next_pause(pause: float, polling: Polling, *, changed: bool) -> float:
 def jittered(pause: float, polling: Polling, *, rng: Random) -> float:
     """*pause*, moved at random by at most the share that *polling* allows."""
     return pause * (1.0 + rng.uniform(-polling.jitter, polling.jitter))
+
+
+def checked_polling(polling: object) -> Polling:
+    """*polling*, when it is one.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(polling, Polling):
+        return polling
+    raise UsageError("polling takes a Polling, such as Polling(initial=5, maximum=60)")

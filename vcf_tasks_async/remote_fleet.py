@@ -9,16 +9,16 @@ from abc import abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Final, Self
 
-from vcf_tasks_async.api import checked_count, checked_size
-from vcf_tasks_async.brakes import Pace, StopRule
+from vcf_tasks_async.checks import checked_limit, checked_seconds, checked_size
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.fleet_acts import Pair
-from vcf_tasks_async.fleet_targets import grouped, unknown_site
+from vcf_tasks_async.fleet_targets import each_of, grouped, iterable
 from vcf_tasks_async.job_words import Job, Verb
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.policy import Polling
+from vcf_tasks_async.options import Options
+from vcf_tasks_async.policy import Polling, checked_polling
 from vcf_tasks_async.remote import Parts
 from vcf_tasks_async.remote_work import (
     RemoteRun,
@@ -32,7 +32,6 @@ from vcf_tasks_async.remote_work import (
 from vcf_tasks_async.sitefile import read_sites
 from vcf_tasks_async.sites import Site, checked_sites
 from vcf_tasks_async.targets import Target
-from vcf_tasks_async.waiting import checked_seconds
 
 # Targets of a run: as for `Fleet.retry_many`, but from iterables that are read at once.
 RemoteTargets = Iterable[Pair] | TaskFilter | Mapping[str, "TaskFilter | Iterable[Target]"] | RemoteStream
@@ -108,7 +107,7 @@ class RemoteFleet:
             ...     print(site, task.name, task.cause)
         """
         size = checked_size(page_size)
-        filters = {name: each or TaskFilter() for name, each in self._each(where or TaskFilter()).items()}
+        filters = {name: checked_filter(each) for name, each in each_of(where, self._sites, "where").items()}
         jobs = self._jobs(Verb.LIST, filters, {"page_size": size, "prefetch": 2})
         return RemoteStream(Parts(jobs, self._drive, self._spawn))
 
@@ -126,12 +125,12 @@ class RemoteFleet:
             >>> async for site, task in fleet.wait_many(accepted, timeout=3600):
             ...     print(site, task.name, task.status)
         """
-        checked_seconds("timeout", timeout)
+        checked_limit("timeout", timeout)
         if isinstance(targets, Mapping):
-            ids = {name: tuple(each) for name, each in self._each(targets).items()}
+            ids = {name: tuple(each) for name, each in each_of(targets, self._sites, "targets").items()}
         else:
-            ids = {name: tuple(each) for name, each in grouped(targets, self._sites).items()}
-        options = {"timeout": timeout, "polling": polling, "after_retry": after_retry}
+            ids = {name: tuple(each) for name, each in grouped(iterable(targets, _LIST), self._sites).items()}
+        options = {"timeout": timeout, "polling": checked_polling(polling), "after_retry": after_retry}
         return RemoteWaits(WaitParts(self._jobs(Verb.WAIT, ids, options), self._drive, self._spawn))
 
     def retry_many(
@@ -159,9 +158,12 @@ class RemoteFleet:
             >>> report.raise_for_failures()
         """
         return self._many(
-            Action.RETRY, targets, concurrency,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline, wait=wait,
-            summary=summary,
+            Action.RETRY,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
     def cancel_many(
@@ -185,20 +187,16 @@ class RemoteFleet:
             Counter({<Result.ACCEPTED: 'accepted'>: 1})
         """
         return self._many(
-            Action.CANCEL, targets, concurrency,
-            force=force, dry_run=dry_run, rate=rate, stop_after=stop_after, deadline=deadline, wait=wait,
-            summary=summary,
+            Action.CANCEL,
+            targets,
+            Options(
+                concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
+                deadline=deadline, wait=wait, summary=summary,
+            ),
         )  # fmt: skip
 
-    def _many(
-        self, action: Action, targets: RemoteTargets, concurrency: int | None, **options: Any
-    ) -> RemoteRun:
-        Pace(options["rate"])
-        StopRule(options["stop_after"])
-        checked_seconds("deadline", options["deadline"])
-        if concurrency is not None:
-            options["concurrency"] = checked_count("concurrency", concurrency)
-        jobs = self._jobs(verb_of(action), self._understood(targets), options)
+    def _many(self, action: Action, targets: RemoteTargets, options: Options) -> RemoteRun:
+        jobs = self._jobs(verb_of(action), self._understood(targets), options.arguments())
         return RemoteRun(RunParts(jobs, self._drive, self._spawn, action))
 
     def _understood(self, targets: Any) -> dict[str, TaskFilter | tuple[Target, ...]]:
@@ -206,20 +204,10 @@ class RemoteFleet:
             return handed_over(targets)
         if isinstance(targets, TaskFilter | Mapping):
             return {
-                name: each if isinstance(each, TaskFilter) else tuple(_iterable(each))
-                for name, each in self._each(targets).items()
+                name: each if isinstance(each, TaskFilter) else tuple(iterable(each, _LIST))
+                for name, each in each_of(targets, self._sites, "targets").items()
             }
-        return {name: tuple(each) for name, each in grouped(_iterable(targets), self._sites).items()}
-
-    def _each(self, what: Any) -> dict[str, Any]:
-        if isinstance(what, TaskFilter):
-            return dict.fromkeys(self._sites, what)
-        if not isinstance(what, Mapping):
-            raise UsageError(_LIST)
-        for name in what:
-            if name not in self._sites:
-                raise unknown_site(name, self._sites)
-        return dict(what)
+        return {name: tuple(each) for name, each in grouped(iterable(targets, _LIST), self._sites).items()}
 
     def _jobs(self, verb: Verb, targets: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Job]:
         return {
@@ -231,12 +219,6 @@ class RemoteFleet:
 def sites_of(sites: Mapping[str, Site] | str | os.PathLike[str]) -> Mapping[str, Site]:
     """Sites as they are, or from a TOML file."""
     return read_sites(sites)[0] if isinstance(sites, str | os.PathLike) else sites
-
-
-def _iterable(targets: Any) -> Iterable[Any]:
-    if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable):
-        raise UsageError(_LIST)
-    return targets
 
 
 def _travels(name: str, site: Site) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Self
 
 from vcf_tasks_async.acts import Acts
 from vcf_tasks_async.address import Tls, checked_id, parse_address, parse_proxy
-from vcf_tasks_async.api import checked_count, checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
+from vcf_tasks_async.checks import checked_count, checked_size
 from vcf_tasks_async.collection import TaskCollection
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.filters import TaskFilter
+from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.folding import compact
 from vcf_tasks_async.follows import Follows
 from vcf_tasks_async.models import Task, TaskPage
@@ -190,10 +190,10 @@ class TaskSession(Acts, Follows, Upkeep):
         api = self._opened().api
         checked_size(size)
         if limit is None:
-            return await api.page(number, _filter(where), size)
+            return await api.page(number, checked_filter(where), size)
         if number is not None:
             raise UsageError("limit and a page number don't go together: give one of them")
-        return await api.page(None, _filter(where), limit=limit)
+        return await api.page(None, checked_filter(where), limit=limit)
 
     def stream(
         self,
@@ -226,7 +226,7 @@ class TaskSession(Acts, Follows, Upkeep):
             ...     print(task.name, task.cause)
         """
         wiring = self._opened()
-        where = _filter(where) or TaskFilter()
+        where = checked_filter(where)
         size = checked_size(page_size)
         return wiring.stream(where, checked_count("prefetch", prefetch), page_size=size, strict=strict)
 
@@ -279,9 +279,3 @@ class TaskSession(Acts, Follows, Upkeep):
             <Status.SUCCESSFUL: 'SUCCESSFUL'>
         """
         return await self._opened().api.get(checked_id(task_id))
-
-
-def _filter(where: object) -> TaskFilter | None:
-    if where is None or isinstance(where, TaskFilter):
-        return where
-    raise UsageError("where takes a TaskFilter, such as TaskFilter(status=Status.FAILED)")

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterable
 
 from vcf_tasks_async.address import checked_id
+from vcf_tasks_async.checks import checked_limit
 from vcf_tasks_async.errors import UsageError, WaitError
 from vcf_tasks_async.following import Timer
 from vcf_tasks_async.mailbox import Empty, Mailbox
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling
-from vcf_tasks_async.waiting import Wait, Waits, checked_seconds
+from vcf_tasks_async.waiting import Wait, Waits
 
 
 class TaskWaits(Mailbox[Task]):
@@ -31,16 +32,16 @@ class TaskWaits(Mailbox[Task]):
     def __init__(
         self,
         waits: Waits,
-        ids: Iterable[str | Task],
+        targets: Iterable[str | Task],
         *,
         timeout: float | None = None,
         polling: Polling = Polling(),
         after_retry: bool | None = None,
     ) -> None:
-        checked_seconds("timeout", timeout)
-        if isinstance(ids, str | bytes | Task) or not isinstance(ids, Iterable):
-            raise UsageError("ids takes an iterable of task ids or tasks: [task_id] for one")
-        several = dict.fromkeys(checked_id(each.id if isinstance(each, Task) else each) for each in ids)
+        checked_limit("timeout", timeout)
+        if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable):
+            raise UsageError("targets takes an iterable of tasks or task ids: [task_id] for one")
+        several = dict.fromkeys(checked_id(each.id if isinstance(each, Task) else each) for each in targets)
         self._ended = _Ended(waits, tuple(several), timeout, polling, after_retry)
         super().__init__(self._ended)
 

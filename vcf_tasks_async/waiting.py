@@ -13,11 +13,11 @@ from inspect import isawaitable
 from typing import Any, Final
 
 from vcf_tasks_async.address import checked_id
+from vcf_tasks_async.checks import checked_limit
 from vcf_tasks_async.errors import (
     TaskFailed,
     TaskGone,
     TaskStalled,
-    UsageError,
     VcfTasksError,
     WaitError,
     WaitTimeout,
@@ -221,8 +221,8 @@ class Waits:
         on_progress: OnProgress | None,
     ) -> Task:
         """The task, once it has ended: see `TaskSession.wait`."""
-        checked_seconds("timeout", timeout)
-        checked_seconds("stalled_after", stalled_after)
+        checked_limit("timeout", timeout)
+        checked_limit("stalled_after", stalled_after)
         news = asyncio.Event()
         wait = self.begin(task_id, polling, lambda _: news.set(), after_retry=after_retry)
         told = stalled = 0
@@ -318,18 +318,6 @@ def failure_of(task: Task, manager: str) -> TaskFailed:
         task=task,
         manager=manager,
     )
-
-
-def checked_seconds(what: str, seconds: object) -> None:
-    """Nothing, when *seconds* is None or a time.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if seconds is None:
-        return
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise UsageError(f"{what} takes seconds above 0, or None, not {seconds!r}")
 
 
 async def _call(callback: Callable[[Any], Awaitable[object] | object], argument: object) -> None:

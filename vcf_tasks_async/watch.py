@@ -50,7 +50,7 @@ class TaskWatch(Mailbox[TaskEvent]):
     def __init__(
         self,
         poller: Following,
-        which: TaskFilter | Iterable[str | Task] | None,
+        where: TaskFilter | Iterable[str | Task] | None,
         *,
         polling: Polling = Polling(),
         initial: bool = True,
@@ -58,12 +58,12 @@ class TaskWatch(Mailbox[TaskEvent]):
         manager: str | None = None,
     ) -> None:
         told = None if cursor is None else from_cursor(cursor)
-        if which is None or isinstance(which, TaskFilter):
-            self._feed = Feed(poller, which or TaskFilter(), None, polling, told, initial, manager)
-        elif isinstance(which, str | bytes | Task) or not isinstance(which, Iterable):
-            raise UsageError("watch takes a TaskFilter, or an iterable of task ids: [task_id] for one")
+        if where is None or isinstance(where, TaskFilter):
+            self._feed = Feed(poller, where or TaskFilter(), None, polling, told, initial, manager)
+        elif isinstance(where, str | bytes | Task) or not isinstance(where, Iterable):
+            raise UsageError("where takes a TaskFilter, or an iterable of task ids: [task_id] for one")
         else:
-            ids = {checked_id(each.id if isinstance(each, Task) else each): None for each in which}
+            ids = {checked_id(each.id if isinstance(each, Task) else each): None for each in where}
             self._feed = Feed(poller, None, ids, polling, told, initial, manager)
         super().__init__(self._feed)
 

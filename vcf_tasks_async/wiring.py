@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from vcf_tasks_async.address import Address, Tls
-from vcf_tasks_async.api import LARGEST_PAGE, Api
+from vcf_tasks_async.api import Api
 from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
+from vcf_tasks_async.checks import LARGEST_PAGE
 from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate

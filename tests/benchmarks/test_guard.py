@@ -17,7 +17,7 @@ from counting import counted_calls, kept_by
 from benchmarks.peers.ours import read
 from benchmarks.workload import PAGE, Pages, page_body
 from vcf_tasks_async import Action, BulkRun, Outcome, Result, TaskFilter
-from vcf_tasks_async.bulk import Options
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.pages import decode_page
 from vcf_tasks_async.stream import TaskStream
 
@@ -96,7 +96,9 @@ async def test_a_bulk_run_takes_no_more_calls_a_target_than_it_did():
             return Outcome(task_id, action, Result.ACCEPTED, None, None, 1)
 
     async def run() -> None:
-        report = await BulkRun(Action.RETRY, map(str, range(500)), Sender(), asyncio.create_task, Options(16))
+        report = await BulkRun(
+            Action.RETRY, map(str, range(500)), Sender(), asyncio.create_task, Options(), workers=16
+        )
         assert report.counts == {Result.ACCEPTED: 500}
 
     await run()

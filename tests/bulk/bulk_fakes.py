@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from spawner import Spawner
 
 from vcf_tasks_async import Action, BulkRun, NotSentError, Outcome, Result, Task, TaskConflict
-from vcf_tasks_async.bulk import Options
+from vcf_tasks_async.options import Options
 
 T = TypeVar("T")
 
@@ -106,5 +106,10 @@ class Sender(Spawner):
         self.resumed[task_id] += 1
         return
 
-    def run(self, targets, *, concurrency=4, action=Action.RETRY, **how) -> BulkRun:
-        return BulkRun(action, targets, self, self.spawn, Options(concurrency, **how))
+    def run(
+        self, targets, *, concurrency=4, action=Action.RETRY, open_journal=None, follow=None, **how
+    ) -> BulkRun:
+        return BulkRun(
+            action, targets, self, self.spawn, Options(**how),
+            workers=concurrency, open_journal=open_journal, follow=follow,
+        )  # fmt: skip

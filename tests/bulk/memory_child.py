@@ -17,7 +17,7 @@ from random import Random
 from resource import getpagesize
 
 from vcf_tasks_async import Action, BulkRun, Outcome, Result
-from vcf_tasks_async.bulk import Options
+from vcf_tasks_async.options import Options
 
 
 def resident() -> int:
@@ -68,7 +68,9 @@ async def main(count: int) -> dict[str, float]:
 
     pulse = asyncio.create_task(beat())
     started = time.perf_counter()
-    report = await BulkRun(Action.RETRY, ids(), Sender(), asyncio.create_task, Options(16, summary=True))
+    report = await BulkRun(
+        Action.RETRY, ids(), Sender(), asyncio.create_task, Options(summary=True), workers=16
+    )
     found["seconds"] = time.perf_counter() - started
     pulse.cancel()
     assert len(report) == count, report

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from vcf_tasks_async import Action, BulkRun, Outcome, PasswordAuth, Policy, Result, TaskSession, UsageError
 from vcf_tasks_async.brakes import Pace, StopRule
-from vcf_tasks_async.bulk import Options
 from vcf_tasks_async.gate import OPEN
 from vcf_tasks_async.journal import Journal
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.testing import SddcManagerSimulator
 
 # --- the rules ------------------------------------------------------------------------------------------
@@ -165,10 +165,11 @@ class Door:
             gate.came_back()
             await asyncio.sleep(1.0)
 
-    async def run(self, count: int, **how):
+    async def run(self, count: int, *, concurrency: int, rate: float):
         self.turns = asyncio.Semaphore(self.slots)
         spawner = Sender()
-        run = BulkRun(Action.RETRY, [f"t{i}" for i in range(count)], self, spawner.spawn, Options(**how))
+        ids, options = [f"t{i}" for i in range(count)], Options(rate=rate)
+        run = BulkRun(Action.RETRY, ids, self, spawner.spawn, options, workers=concurrency)
         return await run, asyncio.get_running_loop().time()
 
 

@@ -19,9 +19,9 @@ from vcf_tasks_async import (
     TaskNotFound,
     TaskSession,
 )
-from vcf_tasks_async.bulk import Options
 from vcf_tasks_async.gate import OPEN
 from vcf_tasks_async.judgement import Action, Sighting, explains_conflict
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.status import Status
 from vcf_tasks_async.testing import SddcManagerSimulator
 from vcf_tasks_async.writes import Lost, Writer
@@ -175,7 +175,7 @@ async def test_a_conflict_that_is_still_looked_into_when_the_run_ends_is_unknown
 
     sender = Sender()
     writer = Writer({Action.RETRY: lost}, look, lost, grace=60.0)
-    run = BulkRun(Action.RETRY, [failed("a")], writer, sender.spawn, Options(1))
+    run = BulkRun(Action.RETRY, [failed("a")], writer, sender.spawn, Options(), workers=1)
     async with run:
         for _ in range(10):
             await asyncio.sleep(0)

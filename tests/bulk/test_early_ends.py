@@ -14,9 +14,10 @@ from bulk_fakes import Sender, virtually
 from journals import opened
 
 from vcf_tasks_async import Action, OutcomeUnknownError, PasswordAuth, Policy, Result, TaskSession
-from vcf_tasks_async.bulk import BulkRun, Options
+from vcf_tasks_async.bulk import BulkRun
 from vcf_tasks_async.gate import OPEN
 from vcf_tasks_async.journal import Journal
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.testing import SddcManagerSimulator
 from vcf_tasks_async.writes import Lost, Writer
 
@@ -179,7 +180,7 @@ def test_a_deadline_that_passes_while_a_lost_answer_is_looked_into_leaves_it_unk
     async def main():
         sender = Sender()
         writer = Writer({Action.RETRY: send}, look, look, grace=60.0)
-        run = BulkRun(Action.RETRY, ["a", "b"], writer, sender.spawn, Options(1, deadline=10.0))
+        run = BulkRun(Action.RETRY, ["a", "b"], writer, sender.spawn, Options(deadline=10.0), workers=1)
         return await run, asyncio.get_running_loop().time()
 
     report, took = virtually(main())

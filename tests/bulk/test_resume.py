@@ -24,8 +24,8 @@ from vcf_tasks_async import (
     TaskSession,
     UsageError,
 )
-from vcf_tasks_async.bulk import Options
 from vcf_tasks_async.judgement import Sighting
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.testing import SddcManagerSimulator
 from vcf_tasks_async.writes import Lost, Writer
 
@@ -136,9 +136,11 @@ def test_an_unknown_of_a_moment_ago_has_its_whole_grace_before_it_is_sent_again(
 
         sender = Sender()
         writer = Writer({Action.RETRY: send}, look, never, grace=60.0)
-        options = Options(4, open_journal=partial(opened, tmp_path / "journal"))
+        journal = partial(opened, tmp_path / "journal")
         for _ in range(2):
-            report = await BulkRun(Action.RETRY, [failed("a")], writer, sender.spawn, options)
+            report = await BulkRun(
+                Action.RETRY, [failed("a")], writer, sender.spawn, Options(), workers=4, open_journal=journal
+            )
         return report.outcomes[0].result
 
     assert (virtually(main()), sent) == (Result.ACCEPTED, {"a": 1})

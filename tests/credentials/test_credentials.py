@@ -289,7 +289,7 @@ async def test_no_more_than_ten_are_sent_at_once_unless_asked_for(sddc):
     auth = PasswordAuth(sddc.username, sddc.password)
     async with TaskSession(sddc.url, auth, concurrency=64) as session:
         run = session.credentials.cancel_many(failed(sddc, 1))
-        assert run._options.concurrency == 10
+        assert run._workers == 10
         assert session.credentials.cancel_many([], concurrency=20)._options.concurrency == 20
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 
+import attrs
 import pytest
 from surface import FILE, MODULES, surface
+
+from vcf_tasks_async import Credentials, Fleet, TaskSession
+from vcf_tasks_async.dask import DaskFleet
+from vcf_tasks_async.options import Options
 
 RENEW = "python tests/unit/surface.py"
 
@@ -26,3 +32,15 @@ def test_what_is_named_public_can_be_had_and_is_in_order(module: str) -> None:
     assert set(package.__all__) <= set(dir(package))
     for name in package.__all__:
         assert getattr(package, name).__module__.startswith("vcf_tasks_async")
+
+
+@pytest.mark.parametrize("method", ["retry_many", "cancel_many"])
+@pytest.mark.parametrize("face", [TaskSession, Fleet, Credentials, DaskFleet])
+def test_bulk_runs_take_the_same_options_wherever_they_are_asked_for(face: type, method: str) -> None:
+    options = {each.name: each.default for each in attrs.fields(Options)}
+    if face is DaskFleet:
+        del options["journal"]
+    takes = inspect.signature(getattr(face, method)).parameters.values()
+    of_its_own = {"patience"} if face is Credentials else set()
+    named = {each.name: each.default for each in takes if each.kind is each.KEYWORD_ONLY}
+    assert {name: named[name] for name in named if name not in of_its_own} == options

@@ -191,8 +191,8 @@ class Site:
         } | options  # fmt: skip
         return asyncio.create_task(self.waits.one(task_id, **chosen))
 
-    def watch(self, which=None, **options):
-        return TaskWatch(self.poller, which, **{"polling": STEADY, "manager": "sddc.test"} | options)
+    def watch(self, where=None, **options):
+        return TaskWatch(self.poller, where, **{"polling": STEADY, "manager": "sddc.test"} | options)
 
     async def idle(self):
         """Nothing is left: no asyncio task, no timer."""

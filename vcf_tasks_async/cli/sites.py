@@ -97,7 +97,7 @@ class Sites(ABC):
 
     @abstractmethod
     def watching(
-        self, which: v.TaskFilter | Sequence[Target], polling: v.Polling
+        self, where: v.TaskFilter | Sequence[Target], polling: v.Polling
     ) -> AbstractAsyncContextManager[Watched]:
         """What happens to tasks, while it happens."""
 
@@ -214,10 +214,10 @@ class OneSite(Sites):
 
     @asynccontextmanager
     async def watching(
-        self, which: v.TaskFilter | Sequence[Target], polling: v.Polling
+        self, where: v.TaskFilter | Sequence[Target], polling: v.Polling
     ) -> AsyncIterator[Watched]:
         """Its events."""
-        what = which if isinstance(which, v.TaskFilter) else [target.id for target in which]
+        what = where if isinstance(where, v.TaskFilter) else [target.id for target in where]
         async with self._session.watch(what, polling=polling) as events:
             yield Watched(Alone(events), lambda: ())
 
@@ -268,11 +268,11 @@ class SitesOfFleet(Sites):
 
     @asynccontextmanager
     async def watching(
-        self, which: v.TaskFilter | Sequence[Target], polling: v.Polling
+        self, where: v.TaskFilter | Sequence[Target], polling: v.Polling
     ) -> AsyncIterator[Watched]:
         """The events of all sites."""
         pairs = (
-            which if isinstance(which, v.TaskFilter) else [(site or "", task_id) for site, task_id in which]
+            where if isinstance(where, v.TaskFilter) else [(site or "", task_id) for site, task_id in where]
         )
         events = self._fleet.watch(pairs, polling=polling)
         try:

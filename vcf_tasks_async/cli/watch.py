@@ -111,9 +111,9 @@ class _Watching:
         return sites.code(Exit(not all(self._ended)), of_any=of_any)
 
     async def _follow(
-        self, which: list[Target] | v.TaskFilter, polling: v.Polling, board: Board | None
+        self, where: list[Target] | v.TaskFilter, polling: v.Polling, board: Board | None
     ) -> None:
-        async with self._sites.watching(which, polling) as watched:
+        async with self._sites.watching(where, polling) as watched:
             async for site, event in watched.events:
                 if event.task is not None and not self._selection.matches(event.task):
                     continue
