@@ -49,7 +49,7 @@ WINGS = {
         "wait and watch",
         "cursor events following lanes polling sweeps wait_many waiting watch",
     ),
-    "face": ("the face of a session", "acts credentials follows session upkeep"),
+    "face": ("the face of a session", "acts credential_writes credentials follows session upkeep"),
     "many": (
         "many sites, and what stands on the face",
         (

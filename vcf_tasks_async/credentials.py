@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from vcf_tasks_async.acts import raise_unless_accepted, start_many
 from vcf_tasks_async.address import checked_id
-from vcf_tasks_async.base import secrets_in
 from vcf_tasks_async.bulk import BulkRun
-from vcf_tasks_async.calls import Reply
 from vcf_tasks_async.checks import checked_count, checked_seconds
 from vcf_tasks_async.credential_models import (
     CredentialsSubTask,
@@ -23,21 +19,14 @@ from vcf_tasks_async.credential_models import (
     checked_spec,
 )
 from vcf_tasks_async.credential_stream import CredentialsStream
+from vcf_tasks_async.credential_writes import Cancellations, CredentialWrites, Retries, SpecMaker
 from vcf_tasks_async.crowding import MOST_AT_ONCE
-from vcf_tasks_async.errors import NotSentError, UsageError
+from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter, checked_filter
-from vcf_tasks_async.gate import Gate
-from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.options import Options
-from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.targets import Targets
 from vcf_tasks_async.wiring import Wiring
-from vcf_tasks_async.writes import Look, Send, Writer
-
-SpecMaker = Callable[[str], CredentialsUpdateSpec | Awaitable[CredentialsUpdateSpec]]
-# What the answers to writes showed, by the id that was asked for.
-_Told = dict[str, Task | None]
 
 # Seconds for which ten operations in the way are waited out: a rotation takes some minutes.
 _PATIENCE: Final = 900.0
@@ -152,10 +141,7 @@ class Credentials:
             >>> elements = await session.credentials.resource_credentials(task_id)
             >>> await session.credentials.retry(task_id, CredentialsUpdateSpec("ROTATE", elements))
         """
-        told: _Told = {}
-        writer = self._retrier(checked_spec(spec), checked_seconds("patience", patience), told)
-        raise_unless_accepted(await writer.perform(Action.RETRY_CREDENTIALS, checked_id(task_id)))
-        return told.get(task_id)
+        return await self._one(self._retries(checked_spec(spec), patience), task_id)
 
     async def cancel(self, task_id: str, *, patience: float = _PATIENCE) -> Task | None:
         """Ask SDDC Manager to cancel a credential task that has failed: the opposite of `TaskSession.cancel`.
@@ -175,10 +161,7 @@ class Credentials:
 
         Source: ``DELETE /v1/credentials/tasks/{id}``, VMware Cloud Foundation API 9.0.
         """
-        told: _Told = {}
-        writer = self._canceller(checked_seconds("patience", patience), told)
-        raise_unless_accepted(await writer.perform(Action.CANCEL_CREDENTIALS, checked_id(task_id)))
-        return told.get(task_id)
+        return await self._one(self._cancellations(patience), task_id)
 
     def retry_many(
         self,
@@ -219,10 +202,8 @@ class Credentials:
         """
         if not callable(spec):
             checked_spec(spec)
-        writer = self._retrier(spec, checked_seconds("patience", patience))
         return self._many(
-            Action.RETRY_CREDENTIALS,
-            writer,
+            self._retries(spec, patience),
             targets,
             Options(
                 concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
@@ -246,10 +227,8 @@ class Credentials:
         summary: bool = False,
     ) -> BulkRun:
         """Cancel many credential tasks that have failed. Takes what `retry_many` takes, but for the spec."""
-        writer = self._canceller(checked_seconds("patience", patience))
         return self._many(
-            Action.CANCEL_CREDENTIALS,
-            writer,
+            self._cancellations(patience),
             targets,
             Options(
                 concurrency=concurrency, force=force, dry_run=dry_run, rate=rate, stop_after=stop_after,
@@ -257,46 +236,20 @@ class Credentials:
             ),
         )  # fmt: skip
 
-    def _many(self, action: Action, writer: Writer, targets: Targets, options: Options) -> BulkRun:
+    def _retries(self, spec: CredentialsUpdateSpec | SpecMaker, patience: float) -> Retries:
+        return Retries(self._opened(), spec, checked_seconds("patience", patience))
+
+    def _cancellations(self, patience: float) -> Cancellations:
+        return Cancellations(self._opened(), checked_seconds("patience", patience))
+
+    async def _one(self, writes: CredentialWrites, task_id: str) -> Task | None:
+        raise_unless_accepted(await writes.writer.perform(writes.action, checked_id(task_id)))
+        return writes.answer
+
+    def _many(self, writes: CredentialWrites, targets: Targets, options: Options) -> BulkRun:
         wiring = self._opened()
-        return start_many(wiring, writer, action, targets, options, min(wiring.concurrency, MOST_AT_ONCE))
-
-    def _retrier(
-        self, spec: CredentialsUpdateSpec | SpecMaker, patience: float, told: _Told | None = None
-    ) -> Writer:
-        wiring = self._opened()
-        api, seconds = wiring.credential_api, wiring.policy.deadline
-
-        # What a look at the task must not repeat, as its retry must not: of those that were not taken.
-        sent: dict[str, tuple[Secret, ...]] = {}
-
-        async def send(task_id: str, gate: Gate) -> Reply[Task | None]:
-            made = await _made(spec, task_id, seconds) if callable(spec) else spec
-            sent[task_id] = tuple(secrets_in(made))
-            reply = await wiring.retrying(task_id, api.retry(task_id, made, gate, patience))
-            del sent[task_id]
-            if told is not None:
-                told[task_id] = reply.value
-            return reply
-
-        async def look(task_id: str) -> CredentialsTask:
-            return await api.get(task_id, sent.get(task_id, ()))
-
-        return self._writer({Action.RETRY_CREDENTIALS: send}, look, patience + seconds)
-
-    def _canceller(self, patience: float, told: _Told | None = None) -> Writer:
-        api = self._opened().credential_api
-
-        async def send(task_id: str, gate: Gate) -> Reply[Task | None]:
-            reply = await api.cancel(task_id, gate, patience)
-            if told is not None:
-                told[task_id] = reply.value
-            return reply
-
-        return self._writer({Action.CANCEL_CREDENTIALS: send}, api.get, patience)
-
-    def _writer(self, sends: Mapping[Action, Send], look: Look, deadline: float) -> Writer:
-        return self._opened().make_writer(sends, look, deadline)
+        workers = min(wiring.concurrency, MOST_AT_ONCE)
+        return start_many(wiring, writes.writer, writes.action, targets, options, workers)
 
 
 def _checked(where: object) -> TaskFilter:
@@ -305,19 +258,3 @@ def _checked(where: object) -> TaskFilter:
     if idle:
         raise UsageError(f"the list of credential tasks can't be asked by {', '.join(idle)}")
     return meant
-
-
-async def _made(make: SpecMaker, task_id: str, seconds: float) -> CredentialsUpdateSpec:
-    """The spec for one task, from its maker.
-
-    Raises:
-        NotSentError: it made none, whatever it raised: nothing was sent for this task.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            made = make(task_id)
-            return checked_spec(await made if inspect.isawaitable(made) else made)
-    except Exception as error:
-        # An error of the maker's own may hold what it was about to set: only ours are shown.
-        shown = f": {error}" if isinstance(error, UsageError) else ""
-        raise NotSentError(f"no spec was made for it ({type(error).__name__}{shown})") from error

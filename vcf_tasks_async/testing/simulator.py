@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -265,23 +265,18 @@ class SddcManagerSimulator(Controls):
         Raises:
             OSError: the port is taken.
         """
-        loop = asyncio.get_running_loop()
-        if self._serving_loop is not None and self._serving_loop is not loop:
-            await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(self._server.start(), self._serving_loop)
-            )
-        else:
-            await self._server.start()
+        await self._where_it_serves(self._server.start())
 
     async def stop(self) -> None:
         """Stop listening and drop all connections; tasks, tokens and the record stay."""
-        loop = asyncio.get_running_loop()
-        if self._serving_loop is not None and self._serving_loop is not loop:
-            await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(self._server.stop(), self._serving_loop)
-            )
+        await self._where_it_serves(self._server.stop())
+
+    async def _where_it_serves(self, work: Coroutine[Any, Any, None]) -> None:
+        serving = self._serving_loop
+        if serving is None or serving is asyncio.get_running_loop():
+            await work
         else:
-            await self._server.stop()
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, serving))
 
     def in_thread(self) -> SimulatorThread:
         """Run in a thread of its own, for code without an event loop (or with one that must not serve).
