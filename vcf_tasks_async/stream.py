@@ -167,8 +167,8 @@ class TaskStream(Reader[Task]):
             return False
         if not isinstance(error, VcfTasksError) or not is_broken(error):
             return False
-        self.skipped.append(error)
-        self._listing.skip()
+        if self._listing.skip():
+            self.skipped.append(error)
         self._top_up()
         return True
 
