@@ -39,7 +39,7 @@ _SWEEPS: Final = 50
 
 @attrs.frozen
 class _Step:
-    """A page to ask for, and its place; a mere look is compared with what was read there, and not read itself."""
+    """A page to ask for, and its place; a mere look is only compared with what was read there."""
 
     request: PageRequest
     offset: int

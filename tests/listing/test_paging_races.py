@@ -91,7 +91,9 @@ def test_a_list_that_turns_over_while_it_is_read_is_never_called_whole_wrongly()
     """So many come and go at once that whole pages hold nothing but new tasks."""
     rng = Random(5)
     for _ in range(3000):
-        history = History.of(tuple(rng.randrange(TASKS) for _ in range(rng.randrange(1, 40))), oldest_first=False)
+        history = History.of(
+            tuple(rng.randrange(TASKS) for _ in range(rng.randrange(1, 40))), oldest_first=False
+        )
         moments = [rng.choice((0, 0, rng.randrange(len(history.states)))) for _ in range(12)]
         found, listing = read(history, moments)
         assert not (listing.complete and history.missed(found)), moments
