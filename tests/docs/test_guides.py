@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from pages import DOCS, ROOT, blocks, passed_tests, run_blocks
 
-from vcf_tasks_async import PasswordAuth, TaskSession
+from vcf_tasks_async import PasswordAuth, TaskSession, Tls
 from vcf_tasks_async.testing import SddcManagerSimulator
 
 CA_FILE, FINGERPRINT = "/etc/ssl/rainpole-ca.pem", "B5:0C:1F:6A:…:9E"
@@ -27,6 +29,7 @@ SAID = {
     ),
     "watching.md": (r"Status\.", r"\d+ of \d+: ", r"^\{\}$", r"ended"),
     "connecting.md": (r"<callable>", r"total_elements"),
+    "upkeep.md": (r"retention_days=30", r"^\d+ deleted", r"^\[\] \[\]$"),
     "tuning.md": (r"Status\.", r"total_elements"),
 }  # fmt: skip
 # Pages that have a test of their own, mostly because they need another world.
@@ -36,9 +39,12 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def sddc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SddcManagerSimulator]:
+def sddc(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[SddcManagerSimulator]:
+    release = "9.1" if "upkeep.md" in request.node.name else "9.0"
     simulator = SddcManagerSimulator(
-        tasks=120, failed=0.3, running=0.3, not_retryable=0.2, retry_succeeds=0.5, speed=600,
+        tasks=120, release=release, failed=0.3, running=0.3, not_retryable=0.2, retry_succeeds=0.5, speed=600,
         access_token_ttl=1e9, tls=True,
     )  # fmt: skip
     monkeypatch.chdir(tmp_path)
@@ -65,6 +71,26 @@ async def test_every_block_of_the_guide_runs(
         await run_blocks(DOCS / name, names, put, before_each=something_happens)
     said = capsys.readouterr().out
     assert [words for words in SAID[name] if not re.search(words, said, re.MULTILINE)] == [], said
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_the_fingerprint_command_gives_what_tls_takes(sddc: SddcManagerSimulator) -> None:
+    [command] = [
+        block.text.strip()
+        for block in blocks(DOCS / "connecting.md", "sh")
+        if block.text.startswith("openssl")
+    ]
+    host = sddc.url.removeprefix("https://")
+    said = subprocess.run(
+        ["bash", "-c", command.replace(f"{HOSTS[0]}:443", host)],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    ).stdout
+    printed = said.strip().partition("=")[2]
+    assert printed.replace(":", "").lower() == sddc.fingerprint
+    assert Tls(fingerprint=printed).fingerprint == sddc.fingerprint
 
 
 def test_the_tests_that_pages_show_pass(tmp_path: Path) -> None:
