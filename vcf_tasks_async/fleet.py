@@ -18,7 +18,7 @@ from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.fleet_acts import FleetActs, Pair, page_for
 from vcf_tasks_async.fleet_reading import FleetStream, FleetWaits
-from vcf_tasks_async.fleet_targets import each_of, grouped, iterable, unknown_site
+from vcf_tasks_async.fleet_targets import each_of, grouped, unknown_site
 from vcf_tasks_async.fleet_watch import FleetWatch
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling, checked_polling
@@ -26,6 +26,7 @@ from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sitefile import read_sites
 from vcf_tasks_async.sites import Site, checked_sites
 from vcf_tasks_async.slots import Limiter
+from vcf_tasks_async.targets import iterable
 
 T = TypeVar("T")
 _PAIRS: Final = 'give pairs of a site and a task or its id, such as [("sfo", task_id)]'

@@ -10,7 +10,7 @@ import attrs
 
 from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.outcomes import BulkReport, Result
+from vcf_tasks_async.outcomes import BulkReport, Result, counted, failed_in
 from vcf_tasks_async.sites import SiteOutcome, SiteTrouble
 from vcf_tasks_async.text import inert
 
@@ -92,9 +92,9 @@ class FleetReport:
         """The report for a person: all in one line, then the sites, those in trouble first."""
         lines = [self._headline()]
         lines += [f"  in trouble: {trouble}" for trouble in list(self.troubles.values())[:_SHOWN]]
-        largest = sorted(self.sites.items(), key=lambda each: (-_failed(each[1]), each[0]))
+        largest = sorted(self.sites.items(), key=lambda each: (-failed_in(each[1].counts), each[0]))
         for name, report in largest[:_SHOWN]:
-            line = f"  {len(report):6d} {name}: {_counted(report.counts) or 'none'}"
+            line = f"  {len(report):6d} {name}: {counted(report.counts) or 'none'}"
             lines.append(
                 f"{line}; ended early: {inert(report.stopped, limit=200)}" if report.stopped else line
             )
@@ -108,7 +108,7 @@ class FleetReport:
             f"{self.action.value} of {total} task{'' if total == 1 else 's'} at {sites}"
             f" site{'' if sites == 1 else 's'} in {self.elapsed:.1f} s"
         )
-        line += f": {counted}" if (counted := _counted(self.counts)) else ""
+        line += f": {counts}" if (counts := counted(self.counts)) else ""
         if self.troubles:
             line += f"; {len(self.troubles)} site{'' if len(self.troubles) == 1 else 's'} in trouble"
         if self.stopped:
@@ -143,11 +143,3 @@ class FleetReport:
             "troubles": {name: trouble.to_json() for name, trouble in self.troubles.items()},
             "sites": {name: report.to_json() for name, report in self.sites.items()},
         }
-
-
-def _failed(report: BulkReport) -> int:
-    return sum(n for result, n in report.counts.items() if result not in (Result.ACCEPTED, Result.SKIPPED))
-
-
-def _counted(counts: Counter[Result]) -> str:
-    return ", ".join(f"{n} {result.value.replace('_', ' ')}" for result, n in counts.items())

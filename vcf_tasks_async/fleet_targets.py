@@ -71,17 +71,6 @@ def each_of(what: Any, sites: Iterable[str], argument: str) -> dict[str, Any]:
     raise UsageError(f"{argument} takes a TaskFilter for all sites, or one for each site by its name")
 
 
-def iterable(targets: Any, what: str) -> Iterable[Any]:
-    """*targets*, when they can be gone through; *what* says what they should be.
-
-    Raises:
-        UsageError: they can't.
-    """
-    if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable):
-        raise UsageError(what)
-    return targets
-
-
 def id_of(target: Target) -> str:
     """The id of a target."""
     return target if isinstance(target, str) else target.id

@@ -150,10 +150,7 @@ class BulkReport:
         return "\n".join((*self._head(), *self._troubles()))
 
     def _headline(self) -> str:
-        total = len(self)
-        counts = ", ".join(
-            f"{self.counts[result]} {_words(result)}" for result in Result if self.counts[result]
-        )
+        total, counts = len(self), counted(self.counts)
         line = f"{self.action.value} of {total} task{'' if total == 1 else 's'} in {self.elapsed:.1f} s"
         return f"{line}: {counts}" if counts else line
 
@@ -183,7 +180,7 @@ class BulkReport:
             lines += [*_wrapped(text, "", _HANG), f"{_HANG}{_sample(ids)}"]
         if len(largest) > _SHOWN:
             lines.append(f"{_HANG}and {len(largest) - _SHOWN} more kinds: see outcomes")
-        failed = sum(n for result, n in self.counts.items() if result in _FAILURES)
+        failed = failed_in(self.counts)
         if self.summary and failed > _KEPT:
             lines.append(f"{_HANG}(of the first {_KEPT} that went wrong; {failed} did)")
         return lines
@@ -214,6 +211,16 @@ class BulkReport:
             "stopped": self.stopped,
             "outcomes": [outcome.to_json() for outcome in self.outcomes],
         }
+
+
+def counted(counts: Counter[Result]) -> str:
+    """*counts* in words, such as ``212 accepted, 9 skipped``; empty where there are none."""
+    return ", ".join(f"{counts[result]} {_words(result)}" for result in Result if counts[result])
+
+
+def failed_in(counts: Counter[Result]) -> int:
+    """How many of *counts* have failed, as `Outcome.failed` means it."""
+    return sum(counts[result] for result in _FAILURES)
 
 
 def _words(name: Result | Status) -> str:

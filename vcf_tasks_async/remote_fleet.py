@@ -13,7 +13,7 @@ from vcf_tasks_async.checks import checked_limit, checked_seconds, checked_size
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.fleet_acts import Pair
-from vcf_tasks_async.fleet_targets import each_of, grouped, iterable
+from vcf_tasks_async.fleet_targets import each_of, grouped
 from vcf_tasks_async.job_words import Job, Verb
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
@@ -31,7 +31,7 @@ from vcf_tasks_async.remote_work import (
 )
 from vcf_tasks_async.sitefile import read_sites
 from vcf_tasks_async.sites import Site, checked_sites
-from vcf_tasks_async.targets import Target
+from vcf_tasks_async.targets import Target, iterable
 
 # Targets of a run: as for `Fleet.retry_many`, but from iterables that are read at once.
 RemoteTargets = Iterable[Pair] | TaskFilter | Mapping[str, "TaskFilter | Iterable[Target]"] | RemoteStream

@@ -61,7 +61,7 @@ class WaitParts(Parts[SiteTask]):
 
     def settle(self, part: Part, end: End) -> None:
         name, missed = part.job.name, end.facts.get("missed", {})
-        for target in _known(part):
+        for target in _listed(part):
             task_id = id_of(target)
             if task_id in part.done or (name, task_id) in self.missed:
                 continue
@@ -128,7 +128,7 @@ class RunParts(Parts[SiteOutcome]):
             why = "the job was cut off after it had announced the request, which may have been sent"
             self._known(part, Outcome(task_id, self.report.action, Result.UNKNOWN, why, error))
         why = "the run ended before its turn" if end.error is None else str(end.error)
-        for task_id in (*part.unsent, *map(id_of, _known(part))):
+        for task_id in (*part.unsent, *map(id_of, _listed(part))):
             self._known(part, Outcome(task_id, self.report.action, Result.NOT_SENT, why, error))
         if not isinstance(part.job.targets, tuple):
             return
@@ -175,7 +175,7 @@ class RemoteRun(OutcomesOnce):
             self.report.elapsed = monotonic() - parts.started
 
 
-def _known(part: Part) -> tuple[Target, ...]:
+def _listed(part: Part) -> tuple[Target, ...]:
     return part.job.targets if isinstance(part.job.targets, tuple) else ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from typing import Any
 
 import anyio
 
@@ -11,6 +12,17 @@ from vcf_tasks_async.steps import AnyTask
 
 Target = AnyTask | str
 Targets = Iterable[Target] | AsyncIterable[Target]
+
+
+def iterable(targets: Any, otherwise: str) -> Iterable[Any]:
+    """*targets*, when they can be gone through: neither a single one, nor something else.
+
+    Raises:
+        UsageError: they can't; *otherwise* is its text.
+    """
+    if isinstance(targets, str | bytes | AnyTask) or not isinstance(targets, Iterable):
+        raise UsageError(otherwise)
+    return targets
 
 
 class Source:

@@ -16,13 +16,14 @@ import attrs
 
 from vcf_tasks_async.address import checked_id
 from vcf_tasks_async.cursor import Told, from_cursor
-from vcf_tasks_async.errors import UsageError, VcfTasksError, WaitError
+from vcf_tasks_async.errors import VcfTasksError, WaitError
 from vcf_tasks_async.events import EventKind, Mark, TaskEvent, changes, told_up_to
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.following import Following
 from vcf_tasks_async.mailbox import Empty, Mailbox
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling
+from vcf_tasks_async.targets import iterable
 
 # Tasks with news that wait for the reader. What is beyond is passed over, and seen again at a later look.
 _MOST_NEWS: Final = 1000
@@ -60,10 +61,9 @@ class TaskWatch(Mailbox[TaskEvent]):
         told = None if cursor is None else from_cursor(cursor)
         if where is None or isinstance(where, TaskFilter):
             self._feed = Feed(poller, where or TaskFilter(), None, polling, told, initial, manager)
-        elif isinstance(where, str | bytes | Task) or not isinstance(where, Iterable):
-            raise UsageError("where takes a TaskFilter, or an iterable of task ids: [task_id] for one")
         else:
-            ids = {checked_id(each.id if isinstance(each, Task) else each): None for each in where}
+            given = iterable(where, "where takes a TaskFilter, or an iterable of task ids: [task_id] for one")
+            ids = {checked_id(each.id if isinstance(each, Task) else each): None for each in given}
             self._feed = Feed(poller, None, ids, polling, told, initial, manager)
         super().__init__(self._feed)
 

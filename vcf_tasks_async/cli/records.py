@@ -5,10 +5,11 @@ A contract: fields are added, never renamed or removed. Server text is kept to t
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import vcf_tasks_async as v
+from vcf_tasks_async.cli.times import iso
 
 __all__ = [
     "cause_and_remedy",
@@ -126,14 +127,10 @@ def state(node: v.Task | v.SubTask | v.Stage | v.CredentialsTask | v.Credentials
     return {
         "status": node.status.value,
         "rawStatus": node.raw_status,
-        "created": _iso(node.created_at),
-        "completed": _iso(node.completed_at),
+        "created": iso(node.created_at),
+        "completed": iso(node.completed_at),
         "seconds": _seconds(node.duration),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def _seconds(span: timedelta | None) -> float | None:

@@ -11,13 +11,13 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.report_data import Durations, ReportData
 from vcf_tasks_async.cli.report_rows import Failure, TaskRow
 from vcf_tasks_async.cli.report_words import Kind, duration_words, moment_words, status_words
+from vcf_tasks_async.cli.times import iso
 
 __all__ = ["CSV_COLUMNS", "SCHEMA", "to_csv", "to_json", "to_markdown"]
 
@@ -44,7 +44,7 @@ def to_json(data: ReportData) -> str:
     document = {
         "schema": SCHEMA,
         "manager": data.manager,
-        "made_at": _iso(data.made_at),
+        "made_at": iso(data.made_at),
         "is_complete": data.is_complete,
         "malformed": data.malformed,
         "total": len(data.rows),
@@ -84,8 +84,8 @@ def _task(row: TaskRow) -> dict[str, Any]:
         "type": row.type,
         "status": row.status.value,
         "raw_status": row.raw_status,
-        "created": _iso(row.created),
-        "completed": _iso(row.completed),
+        "created": iso(row.created),
+        "completed": iso(row.completed),
         "duration_s": _seconds(row),
         "has_odd_times": row.odd_times,
         "is_stuck": row.is_stuck,
@@ -100,8 +100,8 @@ def _task(row: TaskRow) -> dict[str, Any]:
                 "depth": step.depth,
                 "status": step.status.value,
                 "raw_status": step.raw_status,
-                "began": _iso(step.began),
-                "completed": _iso(step.completed),
+                "began": iso(step.began),
+                "completed": iso(step.completed),
                 "error": step.error,
             }
             for step in row.steps
@@ -137,10 +137,6 @@ def _seconds(row: TaskRow) -> float | None:
     return None if row.duration is None else row.duration.total_seconds()
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
 def to_csv(data: ReportData) -> str:
     """One line for each task, newest first, with a heading; all of them, whatever their number.
 
@@ -158,8 +154,8 @@ def to_csv(data: ReportData) -> str:
         writer.writerow(
             (
                 *map(_cell, texts),
-                _iso(row.created) or "",
-                _iso(row.completed) or "",
+                iso(row.created) or "",
+                iso(row.completed) or "",
                 "" if seconds is None else f"{seconds:.3f}",
                 row.steps_in_all,
                 f"{row.progress:.4g}",

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["moment", "seconds", "short"]
+__all__ = ["iso", "moment", "seconds", "short"]
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
@@ -78,3 +78,13 @@ def short(span: float | timedelta | None) -> str:
             fewer = rest // _UNITS[below]
             return f"{many}{unit} {fewer}{below}" if fewer else f"{many}{unit}"
     return f"{whole}s"
+
+
+def iso(moment: datetime | None) -> str | None:
+    """*moment*, which is in UTC, as machines read it; None for none.
+
+    Example:
+        >>> iso(datetime(2026, 11, 24, 9, 30, tzinfo=UTC))
+        '2026-11-24T09:30:00Z'
+    """
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
