@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 import importlib
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,6 @@ _MADE_FOR_USERS = {
     "BulkRun", "Credentials", "CredentialsStream", "Fault", "FleetRun", "FleetStream", "FleetWaits",
     "FleetWatch", "TaskStream", "TaskWaits", "TaskWatch",
 }  # fmt: skip
-_SET = re.compile(r"^ +self\.([a-z]\w*)(?::[^=\n]+)? = ", re.MULTILINE)
 
 
 def surface() -> str:
@@ -68,7 +69,7 @@ def _members(thing: type, public: set[Any]) -> Iterator[str]:
     for base in reversed(thing.__mro__):
         is_ours = base.__module__.partition(".")[0] == _HOUSE
         if is_ours and (base is thing or base not in public):
-            found |= vars(base) | dict.fromkeys(_SET.findall(_source(base)))
+            found |= vars(base) | dict.fromkeys(_set_by(base))
     for name in sorted(found):
         if name.startswith("_") and name not in _SPOKEN:
             continue
@@ -77,12 +78,16 @@ def _members(thing: type, public: set[Any]) -> Iterator[str]:
         yield _member(name, found[name])
 
 
-def _source(thing: type) -> str:
-    """What sets its attributes; nothing where attrs or Python wrote it."""
+def _set_by(thing: type) -> Iterator[str]:
+    """The attributes that its own `__init__` sets; none where attrs or Python wrote it."""
     try:
-        return inspect.getsource(vars(thing)["__init__"])
+        source = inspect.getsource(vars(thing)["__init__"])
     except (KeyError, OSError, TypeError):
-        return ""
+        return
+    for node in ast.walk(ast.parse(textwrap.dedent(source))):
+        is_set = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        if is_set and isinstance(node.value, ast.Name) and node.value.id == "self":
+            yield node.attr
 
 
 def _member(name: str, member: Any) -> str:
