@@ -21,6 +21,7 @@ from vcf_tasks_async.fleet_reading import FleetStream, FleetWaits
 from vcf_tasks_async.fleet_targets import each_of, grouped, unknown_site
 from vcf_tasks_async.fleet_watch import FleetWatch
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.nursery import Nursery
 from vcf_tasks_async.policy import Polling, checked_polling
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sitefile import read_sites
@@ -70,7 +71,7 @@ class Fleet(FleetActs):
                 raise UsageError(f"site {name}: {error}") from None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opened: dict[str, asyncio.Task[TaskSession]] = {}
-        self._running: set[asyncio.Task[Any]] = set()
+        self._nursery = Nursery()
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str], *, concurrency: int | None = None) -> Self:
@@ -119,12 +120,8 @@ class Fleet(FleetActs):
         """End what is running, and close all sessions, side by side. Twice does no harm."""
         self._loop = None
         opened, self._opened = self._opened, {}
-        running = tuple(self._running)
-        for task in running:
-            task.cancel()
         try:
-            if running:
-                await asyncio.wait(running)
+            await self._nursery.end()
         finally:
             closing = [asyncio.create_task(self._sessions[name].close()) for name in opened]
             if closing:
@@ -161,10 +158,7 @@ class Fleet(FleetActs):
         if self._loop is not asyncio.get_running_loop():
             work.close()
             raise UsageError("this fleet is not open here: use it inside `async with Fleet(…) as fleet:`")
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+        return self._nursery.start(work)
 
     # --- reading ----------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from vcf_tasks_async.job_words import Answer, End, Job, Notes
 from vcf_tasks_async.judgement import Sighting
 from vcf_tasks_async.mailbox import Empty
+from vcf_tasks_async.merging import Spawn
 from vcf_tasks_async.sites import SiteTask, SiteTrouble, joined
 
 T = TypeVar("T")
@@ -83,9 +84,7 @@ class Parts(Generic[T]):
         spawn: starts it.
     """
 
-    def __init__(
-        self, jobs: Mapping[str, Job], drive: Drive, spawn: Callable[..., asyncio.Task[None]]
-    ) -> None:
+    def __init__(self, jobs: Mapping[str, Job], drive: Drive, spawn: Spawn) -> None:
         self.bell = asyncio.Event()
         self.changed = asyncio.Event()
         self.parts = {name: Part(job) for name, job in jobs.items()}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
 from abc import abstractmethod
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 from vcf_tasks_async.checks import checked_limit, checked_seconds, checked_size
@@ -17,6 +16,7 @@ from vcf_tasks_async.fleet_targets import each_of, grouped
 from vcf_tasks_async.job_words import Job, Verb
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.nursery import Nursery
 from vcf_tasks_async.options import Options
 from vcf_tasks_async.policy import Polling, checked_polling
 from vcf_tasks_async.remote import Parts
@@ -59,7 +59,7 @@ class RemoteFleet:
             _travels(name, site)
         checked_seconds("lease", lease)
         self._lease = lease
-        self._running: set[asyncio.Task[Any]] = set()
+        self._nursery = Nursery()
 
     @abstractmethod
     async def _drive(self, parts: Parts[Any]) -> None:
@@ -78,17 +78,7 @@ class RemoteFleet:
 
     async def close(self) -> None:
         """End what is running."""
-        running = tuple(self._running)
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+        await self._nursery.end()
 
     def stream(
         self, where: TaskFilter | Mapping[str, TaskFilter] | None = None, *, page_size: int = 100
@@ -109,7 +99,7 @@ class RemoteFleet:
         size = checked_size(page_size)
         filters = {name: checked_filter(each) for name, each in each_of(where, self._sites, "where").items()}
         jobs = self._jobs(Verb.LIST, filters, {"page_size": size, "prefetch": 2})
-        return RemoteStream(Parts(jobs, self._drive, self._spawn))
+        return RemoteStream(Parts(jobs, self._drive, self._nursery.start))
 
     def wait_many(
         self,
@@ -131,7 +121,7 @@ class RemoteFleet:
         else:
             ids = {name: tuple(each) for name, each in grouped(iterable(targets, _LIST), self._sites).items()}
         options = {"timeout": timeout, "polling": checked_polling(polling), "after_retry": after_retry}
-        return RemoteWaits(WaitParts(self._jobs(Verb.WAIT, ids, options), self._drive, self._spawn))
+        return RemoteWaits(WaitParts(self._jobs(Verb.WAIT, ids, options), self._drive, self._nursery.start))
 
     def retry_many(
         self,
@@ -197,7 +187,7 @@ class RemoteFleet:
 
     def _many(self, action: Action, targets: RemoteTargets, options: Options) -> RemoteRun:
         jobs = self._jobs(verb_of(action), self._understood(targets), options.arguments())
-        return RemoteRun(RunParts(jobs, self._drive, self._spawn, action))
+        return RemoteRun(RunParts(jobs, self._drive, self._nursery.start, action))
 
     def _understood(self, targets: Any) -> dict[str, TaskFilter | tuple[Target, ...]]:
         if isinstance(targets, RemoteStream):

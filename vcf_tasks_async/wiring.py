@@ -20,6 +20,7 @@ from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.nursery import Nursery
 from vcf_tasks_async.pages import is_prepared, prepare
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
@@ -63,7 +64,7 @@ class Wiring:
     def __init__(self, plan: Plan, http: aiohttp.ClientSession, ssl: Any) -> None:
         self._http = http
         self._lent = plan.lent is not None
-        self._running: set[asyncio.Task[Any]] = set()
+        self._nursery = Nursery()
         self._closed = False
         self.loop = asyncio.get_running_loop()
         transport = Transport(
@@ -116,10 +117,7 @@ class Wiring:
         self._closed = True
         self._caller.close()
         try:
-            for task in self._running:
-                task.cancel()
-            if self._running:
-                await asyncio.wait(self._running)
+            await self._nursery.end()
             try:
                 async with asyncio.timeout(_FAREWELL):
                     await self._tokens.revoke()
@@ -145,10 +143,7 @@ class Wiring:
         if self._closed:
             work.close()
             raise UsageError("the session was closed: open it again with `async with`")
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+        return self._nursery.start(work)
 
     def stream(
         self,

@@ -102,7 +102,7 @@ async def test_the_looks_of_all_who_follow_stay_within_the_sessions_concurrency(
         await asyncio.wait(waits)
         for log in logs:
             await log.close()
-        assert not session._wiring._running
+        assert not session._wiring._nursery.running
 
 
 STEPS = (SubTask(name="step", raw_status="IN_PROGRESS"),) * 3

@@ -81,7 +81,7 @@ async def test_nothing_is_polled_while_nobody_follows():
             break
         assert (await session.wait(sddc.ids("SUCCESSFUL")[0])).succeeded
         await asyncio.sleep(0)
-        assert not session._wiring._running
+        assert not session._wiring._nursery.running
         before = len(sddc.requests)
         await asyncio.sleep(0.3)
         assert len(sddc.requests) == before

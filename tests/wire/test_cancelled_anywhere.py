@@ -284,7 +284,7 @@ def left_of(session: TaskSession) -> dict[str, Any]:
     caller, transport = wiring._caller, wiring._caller._transport
     flight = wiring._tokens._flight
     return {
-        "tasks": [t for t in wiring._running if not t.done()],
+        "tasks": [t for t in wiring._nursery.running if not t.done()],
         "connections in use": list(wiring._http.connector._acquired),
         "slots": AT_ONCE - caller._slots.value,
         "waiting for a slot": caller._slots.statistics().tasks_waiting,
