@@ -8,7 +8,7 @@ what is in work and, compactly, the ids that were seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import suppress
 from typing import Any, Final, Self
 
@@ -23,14 +23,13 @@ from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.insist import through, to_its_end
 from vcf_tasks_async.journal import Journal
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.options import Options
 from vcf_tasks_async.outbox import Outbox
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.targets import Source, Targets
 from vcf_tasks_async.turns import Turn
-
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 # Seconds that writes in flight get when a run ends early: their answers are worth waiting for.
 _GRACE: Final = 5.0

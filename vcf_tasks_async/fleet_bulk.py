@@ -32,7 +32,8 @@ from vcf_tasks_async.fleet_report import FleetReport
 from vcf_tasks_async.fleet_targets import Lane, checked_pair, id_of
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.merging import Merge, Spawn
+from vcf_tasks_async.merging import Merge
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.options import Options
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.session import TaskSession

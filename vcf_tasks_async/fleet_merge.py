@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.mailbox import Box, Mailbox
-from vcf_tasks_async.merging import Merge, Spawn
+from vcf_tasks_async.merging import Merge
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import SiteOutcome, SiteTrouble, joined
 

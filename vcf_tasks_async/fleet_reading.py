@@ -13,8 +13,8 @@ from vcf_tasks_async.errors import VcfTasksError, WaitError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.fleet_merge import OpenSession, SiteMerge
 from vcf_tasks_async.mailbox import Mailbox
-from vcf_tasks_async.merging import Spawn
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import SiteTask, SiteTrouble
 from vcf_tasks_async.stream import TaskStream

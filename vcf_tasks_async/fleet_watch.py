@@ -14,8 +14,8 @@ from vcf_tasks_async.events import EventKind, TaskEvent
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.fleet_merge import OpenSession, SiteMerge
 from vcf_tasks_async.mailbox import Empty, Mailbox
-from vcf_tasks_async.merging import Spawn
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import SiteEvent, SiteTrouble
 from vcf_tasks_async.watch import Feed, feed_of

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Protocol, Self
 
 from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.models import Task
 
 if TYPE_CHECKING:
-    import asyncio
-
     from vcf_tasks_async.events import Mark
     from vcf_tasks_async.filters import TaskFilter
     from vcf_tasks_async.policy import Polling
@@ -47,7 +45,6 @@ class Reading(Protocol):
 Get = Callable[[str], Awaitable[Task]]
 # The filter, without its statuses, and the pages to read ahead.
 OpenListing = Callable[["TaskFilter", int], Reading]
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
 class Follower(Protocol):

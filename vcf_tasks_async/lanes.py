@@ -23,8 +23,9 @@ from vcf_tasks_async.errors import (
     UsageError,
     VcfTasksError,
 )
-from vcf_tasks_async.following import Clock, Follower, Get, OpenListing, Spawn
+from vcf_tasks_async.following import Clock, Follower, Get, OpenListing
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.policy import Polling, is_broken, jittered, next_pause
 
 # Seconds for which a task must be unknown before it counts as gone: one that was just created or

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, Generic, TypeVar
 
 from vcf_tasks_async.mailbox import Empty
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.turns import Turn
 
 T = TypeVar("T")
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 # Items that wait for the reader, from all sources together.
 _ROOM: Final = 256

@@ -17,9 +17,10 @@ import attrs
 from vcf_tasks_async.errors import VcfTasksError
 from vcf_tasks_async.events import Mark
 from vcf_tasks_async.filters import TaskFilter
-from vcf_tasks_async.following import Clock, Follower, Get, OpenListing, Spawn, SweepFollower
+from vcf_tasks_async.following import Clock, Follower, Get, OpenListing, SweepFollower
 from vcf_tasks_async.lanes import ABSENCE, Lane, Looker, quicker, reading_depth
 from vcf_tasks_async.models import Task
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.policy import Polling, jittered, next_pause
 from vcf_tasks_async.sweeps import EVERYTHING, Sweep
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from vcf_tasks_async.job_words import Answer, End, Job, Notes
 from vcf_tasks_async.judgement import Sighting
 from vcf_tasks_async.mailbox import Empty
-from vcf_tasks_async.merging import Spawn
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.sites import SiteTask, SiteTrouble, joined
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from vcf_tasks_async.fleet_targets import id_of
 from vcf_tasks_async.job_words import End, Job, Verb
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.mailbox import Mailbox
-from vcf_tasks_async.merging import Spawn
+from vcf_tasks_async.nursery import Spawn
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.remote import Drive, Part, Parts
 from vcf_tasks_async.sites import SiteOutcome, SiteTask, SiteTrouble

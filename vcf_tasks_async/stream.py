@@ -35,7 +35,7 @@ _OUTAGE: Final = 3
 
 # Gets a page, and tells when its answer is there, before it is structured.
 FetchPage = Callable[[PageRequest, Callable[[], None]], Awaitable[TaskPage]]
-Spawn = Callable[[Coroutine[Any, Any, TaskPage]], "asyncio.Task[TaskPage]"]
+SpawnPage = Callable[[Coroutine[Any, Any, TaskPage]], "asyncio.Task[TaskPage]"]
 
 
 class TaskStream(Reader[Task]):
@@ -58,7 +58,7 @@ class TaskStream(Reader[Task]):
     def __init__(
         self,
         fetch: FetchPage,
-        spawn: Spawn,
+        spawn: SpawnPage,
         where: TaskFilter,
         *,
         page_size: int,
@@ -216,7 +216,7 @@ class _Page:
     __slots__ = ("_has_come", "_top_up", "task")
 
     def __init__(
-        self, fetch: FetchPage, spawn: Spawn, request: PageRequest, top_up: Callable[[], None]
+        self, fetch: FetchPage, spawn: SpawnPage, request: PageRequest, top_up: Callable[[], None]
     ) -> None:
         self._has_come = False
         # It must not keep an abandoned stream alive, or that would go on asking for pages.
