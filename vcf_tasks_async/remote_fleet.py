@@ -74,7 +74,7 @@ class RemoteFleet:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
+        await self.close()  # noqa: ASYNC102 - what runs is cancelled, and ends at once
 
     async def close(self) -> None:
         """End what is running."""
