@@ -88,8 +88,8 @@ def _defaults(
 
 
 def _whole(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Keep napoleon from taking what stands before a property's first colon for its type."""
-    if what == "property":
+    """Keep napoleon from taking what stands before a member's first colon for its type."""
+    if what in ("property", "attribute"):
         lines[:0] = ["..", ""]  # an empty comment
 
 

@@ -160,7 +160,7 @@ class BulkReport:
         return self.counts.total()
 
     def __str__(self) -> str:
-        """The report for a person: the counts, and what went wrong, grouped by its reason."""
+        """The report for a person: the counts, and what went wrong or was not sent, grouped by its reason."""
         return "\n".join((*self._head(), *self._troubles()))
 
     def _headline(self) -> str:
@@ -185,7 +185,9 @@ class BulkReport:
     def _troubles(self) -> list[str]:
         groups: dict[tuple[Result, str], list[str]] = {}
         for outcome in self.outcomes:
-            if outcome.result is not Result.ACCEPTED:
+            # Nothing was sent now for what an earlier run had sent; who counts on a new try must see that.
+            was_earlier = outcome.result is Result.ACCEPTED and not outcome.attempts and outcome.reason
+            if outcome.result is not Result.ACCEPTED or was_earlier:
                 # The same trouble of another task differs in its id alone.
                 reason = (outcome.reason or "").replace(outcome.task_id, "…")
                 gist = _TOKEN.sub("", _WHERE.sub(r"\1", reason))
