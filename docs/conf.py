@@ -19,7 +19,8 @@ nitpicky = True
 # Anything that is named in a docstring leads to the reference, where it stands there.
 default_role = "py:obj"
 
-_NO_NEWS = {"asend", "athrow", "branches", "with_traceback", "add_note"}
+# Handles of the rooms that read several streams, waits or watches in turn.
+_NO_NEWS = {"box", "finish", "is_over", "asend", "athrow", "branches", "with_traceback", "add_note"}
 
 # GitHub's own way to make anchors, so that a link works there and here.
 myst_heading_anchors = 4
@@ -75,7 +76,9 @@ def _defaults(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str, object] | None:
-    """The real defaults of an attrs class, whose own `__init__` hides them."""
+    """The real defaults of an attrs class, whose own `__init__` hides them; none for what a session makes."""
+    if isinstance(obj, type) and "Made by `" in (obj.__doc__ or ""):
+        return "", None
     if not (isinstance(obj, type) and attrs.has(obj) and signature):
         return None
     fields = attrs.fields_dict(obj)
@@ -84,7 +87,9 @@ def _defaults(
         default = fields[found[1]].default
         return "…" if isinstance(default, attrs.Factory) or default is attrs.NOTHING else repr(default)
 
-    return re.sub(r"attr_dict\['(\w+)'\]\.default", shown, signature), returns
+    # What is made anew for each object has no default that could be shown.
+    told = re.sub(r"attr_dict\['(\w+)'\]\.default", shown, signature).replace("= NOTHING", "= …")
+    return told, returns
 
 
 def _whole(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:

@@ -75,6 +75,11 @@ class Outcome:
         """Rejected, not sent or unknown. A skipped one has not failed."""
         return self.result in _FAILURES
 
+    @property
+    def accepted_before(self) -> bool:
+        """Accepted in an earlier run, as its journal tells: nothing was sent for it in this one."""
+        return self.result is Result.ACCEPTED and not self.attempts and self.reason is not None
+
     def known_after(self, elapsed: float) -> Outcome:
         """This outcome, which took so many seconds."""
         # Every target's way ends here, and `attrs.evolve` takes thrice as long.
@@ -185,9 +190,8 @@ class BulkReport:
     def _troubles(self) -> list[str]:
         groups: dict[tuple[Result, str], list[str]] = {}
         for outcome in self.outcomes:
-            # Nothing was sent now for what an earlier run had sent; who counts on a new try must see that.
-            was_earlier = outcome.result is Result.ACCEPTED and not outcome.attempts and outcome.reason
-            if outcome.result is not Result.ACCEPTED or was_earlier:
+            # Who counts on a new try must see that there was none.
+            if outcome.result is not Result.ACCEPTED or outcome.accepted_before:
                 # The same trouble of another task differs in its id alone.
                 reason = (outcome.reason or "").replace(outcome.task_id, "…")
                 gist = _TOKEN.sub("", _WHERE.sub(r"\1", reason))
