@@ -117,7 +117,7 @@ def names_of(page: Path, function: str, until: str) -> dict[str, Any]:
     return names
 
 
-@pytest.mark.sddc_manager(tasks=0, speed=0)
+@pytest.mark.sddc_manager(tasks=0, speed=0, order="oldest")
 async def test_the_bot_of_the_start_tells_what_came_and_failed_while_it_was_away_and_nothing_older(
     sddc_manager: SddcManagerSimulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
