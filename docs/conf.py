@@ -75,7 +75,9 @@ def _defaults(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str, object] | None:
-    """The real defaults of an attrs class, whose own `__init__` hides them."""
+    """The real defaults of an attrs class, whose own `__init__` hides them; none for what a session makes."""
+    if isinstance(obj, type) and "Made by `" in (obj.__doc__ or ""):
+        return "", None
     if not (isinstance(obj, type) and attrs.has(obj) and signature):
         return None
     fields = attrs.fields_dict(obj)
@@ -84,12 +86,14 @@ def _defaults(
         default = fields[found[1]].default
         return "…" if isinstance(default, attrs.Factory) or default is attrs.NOTHING else repr(default)
 
-    return re.sub(r"attr_dict\['(\w+)'\]\.default", shown, signature), returns
+    # What is made anew for each object has no default that could be shown.
+    told = re.sub(r"attr_dict\['(\w+)'\]\.default", shown, signature).replace("= NOTHING", "= …")
+    return told, returns
 
 
 def _whole(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Keep napoleon from taking what stands before a property's first colon for its type."""
-    if what == "property":
+    """Keep napoleon from taking what stands before a member's first colon for its type."""
+    if what in ("property", "attribute"):
         lines[:0] = ["..", ""]  # an empty comment
 
 

@@ -1,6 +1,6 @@
 """Retry what has failed, at all sites of a file; made for cron and Ansible: JSON on stdout, and an exit code.
 
-    python retry_failed.py --fleet sites.toml --journal /var/lib/vcf-tasks/tonight --wait --deadline 14400
+    python retry_failed.py --fleet sites.toml --journal /var/lib/vcf-tasks/$(date +%F) --wait --deadline 14400
 
 Exit codes:
     0  every task was accepted, or skipped with a reason (with --wait: and did not fail again)
@@ -27,7 +27,9 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--fleet", required=True, metavar="FILE", help="the TOML file of sites")
     parser.add_argument("--name", help="only tasks with this in their name")
     parser.add_argument(
-        "--journal", metavar="DIRECTORY", help="remembers the run; give it again after a kill"
+        "--journal",
+        metavar="DIRECTORY",
+        help="remembers the run; give it again after a kill, another one for another run",
     )
     parser.add_argument("--deadline", type=float, metavar="SECONDS", help="for the whole run")
     parser.add_argument("--rate", type=float, help="requests a second at most, at each site")

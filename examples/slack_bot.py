@@ -50,6 +50,9 @@ class Place:
         kept = json.loads(file.read_text()) if file.exists() else {}
         self.since = datetime.fromisoformat(kept["since"]) if kept else datetime.now(UTC)
         self.cursor: Any = kept.get("cursor")
+        if not kept:
+            # Killed before anything happened, it must not take a later day for its first.
+            self.keep(None)
 
     def keep(self, cursor: Any) -> None:
         """Write it down: first beside the file, then in its place."""

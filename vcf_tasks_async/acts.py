@@ -108,7 +108,8 @@ class Acts:
             journal: path of a file that remembers the run. Call again with the same file after a run was
                 killed or ended early: what was accepted is not sent again, what may have been applied is
                 looked at first, and so is what ended in a 500. A refusal for what the task is (400, 404,
-                409) is told again and not sent; one for another reason (403) is.
+                409) is told again and not sent; one for another reason (403) is. A file is for one run: what
+                has failed anew since it was accepted takes a new one.
             wait: follow each accepted task to its end, which is the outcome's ``final``; all share one
                 poller. A task whose end can't be known says why in its ``reason``.
             summary: keep counts of all, but only the first 1,000 outcomes that went wrong.
@@ -120,6 +121,7 @@ class Acts:
 
         Raises:
             UsageError: an argument that can't be meant, or a journal that is not this run's.
+            OSError: the journal can't be opened or written.
 
         Example:
             >>> failed = session.stream(TaskFilter(status=Status.FAILED))

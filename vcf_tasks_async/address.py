@@ -18,6 +18,8 @@ _HOST = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.|$))+", r
 # What stands beside the tasks in their own path: DELETE /v1/tasks/history deletes histories (9.1).
 _NO_TASKS = frozenset({".", "..", "history", "config"})
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)
+# Such as one that was copied from curl: a login would go to …/v1/tasks/v1/tokens.
+_OF_THE_API = re.compile(r"/v1(/|$)")
 _EXAMPLE = "give a host name such as sfo-vcf01.rainpole.io, or a URL such as https://sfo-vcf01.rainpole.io"
 
 
@@ -70,6 +72,8 @@ def _find(url: str, allow_http: bool) -> Address | str:
     prefix = parts.path.rstrip("/")
     if not _is_host(host) or parts.query or parts.fragment or not _PREFIX.fullmatch(prefix):
         return f"{shown!r} is no address: {_EXAMPLE}"
+    if _OF_THE_API.search(prefix):
+        return f"{shown} leads into the API: give the address without /v1 and what follows"
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         return f"http://{host} sends the password in the clear: use https, or say allow_http=True if you must"
     bracketed = f"[{host}]" if ":" in host else host

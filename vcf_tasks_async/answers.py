@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Final
 
 import attrs
@@ -32,6 +33,8 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     409: TaskConflict,
     429: RateLimited,
 }
+# Not yet valid, expired, of another host (OpenSSL's X509_V_ERR_…): another authority makes it no better.
+_NOT_MENDED_BY_TRUST: Final = frozenset({9, 10, 62, 64})
 
 
 @attrs.define
@@ -57,6 +60,19 @@ class Trouble:
 def not_sent(words: str, fate: Fate = Fate.NOT_SENT) -> Trouble:
     """It never reached the server."""
     return Trouble(Failure(fate), words)
+
+
+def no_tls(error: BaseException) -> Trouble:
+    """The handshake came to nothing, so no credential went out."""
+    words = f"TLS: {inert(str(error), limit=200)}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = inert(error.verify_message, limit=200)
+        words = f"its certificate is not trusted ({why}): give its CA file or its fingerprint"
+        if error.verify_code in _NOT_MENDED_BY_TRUST:
+            words = f"its certificate is not valid ({why})"
+    elif isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        words = "TLS: what answers at that port speaks another protocol"
+    return not_sent(words, Fate.TLS)
 
 
 def lost(words: str, fate: Fate = Fate.LOST) -> Trouble:

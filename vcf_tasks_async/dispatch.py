@@ -135,7 +135,7 @@ class Dispatch:
         """Send the write, if it is to be sent; what takes longer is left to `finish`."""
         earlier = self._earlier(task_id)
         if earlier is not None and earlier.is_settled:
-            return self._echo(task_id, earlier)
+            return self._echo(task_id, earlier, task)
         if (unsendable := self._unsendable(task_id, task, earlier)) is not None:
             return unsendable
         passage = _Passage(self._pace, self._stopping, self._action, task, asyncio.get_running_loop().time())
@@ -209,9 +209,12 @@ class Dispatch:
     def _earlier(self, task_id: str) -> Earlier | None:
         return self.journal.earlier(task_id) if self.journal else None
 
-    def _echo(self, task_id: str, earlier: Earlier) -> Outcome:
+    def _echo(self, task_id: str, earlier: Earlier, task: AnyTask | None = None) -> Outcome:
         assert earlier.result is not None
         reason = f"in an earlier run, by the journal{f': {earlier.reason}' if earlier.reason else ''}"
+        if earlier.result is Result.ACCEPTED and self._action.is_retry and task is not None and task.failed:
+            # The old failure that still shows, or a new one: a journal is of one run, so it can't matter.
+            reason = f"{reason}; a new retry takes a new journal"
         return self._outcome(task_id, earlier.result, reason)
 
     def _unsendable(self, task_id: str, task: AnyTask | None, earlier: Earlier | None) -> Outcome | None:

@@ -26,12 +26,21 @@ class EventKind(enum.Enum):
     """What a `TaskEvent` tells."""
 
     APPEARED = "appeared"
+    """It is seen for the first time: at the first look, or because it is new. One that is new and has ended
+    before it was ever seen only appears, so look at `TaskEvent.status` as well."""
     STATUS = "status"
+    """Its status is another one, and it has not ended."""
     SUBTASK = "subtask"
+    """The status of the subtask or stage at `TaskEvent.path` is another one."""
     ENDED = "ended"
+    """It has ended, well or badly."""
     GONE = "gone"
+    """SDDC Manager knows it no more."""
     LOST = "lost"
+    """A look failed: the connection's, or with a `TaskEvent.task_id`, that of one task. A look repeats itself
+    for up to `Policy.deadline` seconds before it fails, so that a short outage is no event."""
     RESTORED = "restored"
+    """Looks work again."""
 
 
 @attrs.frozen

@@ -82,7 +82,8 @@ class TaskFilter:
 
     Args:
         status: one status or several, as `Status` or text in any spelling; checked on the client.
-        type: such as ``HOST_COMMISSION``.
+        type: such as ``HOST_COMMISSION``, letter by letter as in `Task.type`. There is no list of them:
+            those of the tasks that are there are ``{task.type async for task in session.stream()}``.
         name: text that the task's name contains, in any case.
         resource_id: id of a resource the task, or one of its subtasks, works on.
         resource_type: type of such a resource, such as ``ESXI``.

@@ -83,7 +83,7 @@ class FleetActs:
             deadline: seconds for the whole run.
             journal: path of a directory that remembers the run, one file for each site. Call again with the
                 same directory after a run was killed: what was accepted is not sent again, and what may have
-                been is looked at first.
+                been is looked at first. A directory is for one run.
             wait: follow each accepted task to its end, which is the outcome's ``final``.
             summary: keep counts of all, but only the first 1,000 outcomes of each site that went wrong.
 

@@ -95,6 +95,8 @@ class FleetReport:
         largest = sorted(self.sites.items(), key=lambda each: (-failed_in(each[1].counts), each[0]))
         for name, report in largest[:_SHOWN]:
             line = f"  {len(report):6d} {name}: {counted(report.counts) or 'none'}"
+            if before := sum(outcome.accepted_before for outcome in report.outcomes):
+                line += f" ({before} of them before, by the journal)"
             lines.append(
                 f"{line}; ended early: {inert(report.stopped, limit=200)}" if report.stopped else line
             )

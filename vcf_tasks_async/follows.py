@@ -130,7 +130,8 @@ class Follows:
                 more, with what it became, and then no more; tasks that come into it appear.
             polling: how often to look, and for how long looks may fail in a row.
             initial: report the tasks that are there at first as APPEARED, so that there is no gap between a
-                listing and the watch. False takes them as known.
+                listing and the watch. False takes them as known, by the first look: a cursor that was
+                taken before the first event may be from before that.
             cursor: `TaskWatch.cursor` of an earlier watch of the same tasks: begin with what happened since;
                 *initial* has no meaning then.
 

@@ -75,6 +75,11 @@ class Outcome:
         """Rejected, not sent or unknown. A skipped one has not failed."""
         return self.result in _FAILURES
 
+    @property
+    def accepted_before(self) -> bool:
+        """Accepted in an earlier run, as its journal tells: nothing was sent for it in this one."""
+        return self.result is Result.ACCEPTED and not self.attempts and self.reason is not None
+
     def to_json(self) -> dict[str, Any]:
         """This outcome as plain values, ready for `json.dumps`."""
         return {
@@ -146,7 +151,7 @@ class BulkReport:
         return self.counts.total()
 
     def __str__(self) -> str:
-        """The report for a person: the counts, and what went wrong, grouped by its reason."""
+        """The report for a person: the counts, and what went wrong or was not sent, grouped by its reason."""
         return "\n".join((*self._head(), *self._troubles()))
 
     def _headline(self) -> str:
@@ -168,7 +173,8 @@ class BulkReport:
     def _troubles(self) -> list[str]:
         groups: dict[tuple[Result, str], list[str]] = {}
         for outcome in self.outcomes:
-            if outcome.result is not Result.ACCEPTED:
+            # Who counts on a new try must see that there was none.
+            if outcome.result is not Result.ACCEPTED or outcome.accepted_before:
                 # The same trouble of another task differs in its id alone.
                 reason = (outcome.reason or "").replace(outcome.task_id, "…")
                 gist = _TOKEN.sub("", _WHERE.sub(r"\1", reason))

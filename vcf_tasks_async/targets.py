@@ -36,7 +36,8 @@ class Source:
     def __init__(self, targets: Targets) -> None:
         if isinstance(targets, str | bytes | AnyTask) or not isinstance(targets, Iterable | AsyncIterable):
             raise UsageError(
-                "targets are an iterable, sync or async, of tasks or task ids: [task_id] for one"
+                "targets are an iterable, sync or async, of tasks or task ids: [task_id] for one,"
+                " session.stream(where) for those of a filter"
             )
         self._sized = isinstance(targets, Sized)
         self._sync: Iterator[Target] | None = None

@@ -23,7 +23,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from vcf_tasks_async.address import Address, Tls, make_context
-from vcf_tasks_async.answers import Answer, Trouble, lost, not_sent, refused, too_large
+from vcf_tasks_async.answers import Answer, Trouble, lost, no_tls, not_sent, refused, too_large
 from vcf_tasks_async.calls import Call
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.masking import masked
@@ -209,7 +209,7 @@ def _trouble(error: aiohttp.ClientError | OSError) -> Trouble:
         case aiohttp.ServerFingerprintMismatch():
             return not_sent("its certificate is not the pinned one", Fate.TLS)
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return not_sent(f"TLS: {inert(str(error.__cause__ or error), limit=200)}", Fate.TLS)
+            return no_tls(error.__cause__ or error)
         case aiohttp.ClientConnectorError():
             return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
         case aiohttp.ClientResponseError():

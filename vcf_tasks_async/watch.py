@@ -32,8 +32,9 @@ _MOST_NEWS: Final = 1000
 class TaskWatch(Mailbox[TaskEvent]):
     """Events of tasks, as they are seen. Made by `TaskSession.watch`.
 
-    For each task they come in order, each once: APPEARED first, ENDED when it is seen to end (one that had
-    ended before has only appeared). A look shows what is, not what was: of what happens between
+    For each task they come in order, each once: APPEARED first, ENDED when it is seen to end. One that had
+    ended before it was first seen has only appeared: whoever waits for ends looks at `TaskEvent.status` of
+    both. A look shows what is, not what was: of what happens between
     two looks only the outcome is seen, and a reader slower than the looks gets what happened to a task
     meanwhile in one. LOST and RESTORED tell of the connection (with a `TaskEvent.task_id`: of that one task,
     which can't be read). Where SDDC Manager fails over one page of its list again and again, that is LOST as

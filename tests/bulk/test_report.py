@@ -102,6 +102,19 @@ def test_a_group_of_one_names_it_and_a_run_without_trouble_is_one_line():
     assert len(who) <= 80
 
 
+def test_what_only_an_earlier_run_had_sent_does_not_pass_for_sent():
+    report = BulkReport(Action.RETRY)
+    report.add(Outcome("now", Action.RETRY, Result.ACCEPTED, "a look at the task proved it", attempts=1))
+    assert len(str(report).splitlines()) == 1
+    for name in ("task-1", "task-2"):
+        report.add(Outcome(name, Action.RETRY, Result.ACCEPTED, "in an earlier run, by the journal"))
+    assert str(report).splitlines() == [
+        "retry of 3 tasks in 0.0 s: 3 accepted",
+        "     2  accepted: in an earlier run, by the journal",
+        "         task-1 and 1 more",
+    ]
+
+
 def test_in_summary_mode_it_says_that_it_kept_a_part_and_the_counts_are_of_all():
     report = report_of(10_000, summary=True)
     assert len(report.outcomes) == 1000

@@ -58,7 +58,8 @@ async def test_a_run_goes_on_by_what_was_noted_of_each_target(written):
     assert sorted(sender.looked) == [("bare", None, True), ("open", BEFORE, True), ("u", BEFORE, True)]
     reasons = {o.task_id: o.reason or "" for o in report.outcomes}
     assert reasons["r"].startswith("in an earlier run, by the journal: because rejected")
-    assert reasons["a"] == "in an earlier run, by the journal"
+    # What shows its failure still, or anew, is not asked again: whoever wants that must know how.
+    assert reasons["a"] == "in an earlier run, by the journal; a new retry takes a new journal"
     # A third run finds nothing left to send.
     third = Resumer(u=Result.ACCEPTED, bare=Result.UNKNOWN)
     report = await third.run([failed(i) for i in ids], open_journal=partial(opened, written))
@@ -326,7 +327,7 @@ async def test_a_dry_run_notes_nothing_and_says_what_would_be_looked_at(written)
     assert {o.task_id: o.reason for o in report.outcomes} == {
         "open": "dry run: an earlier run may have sent it, so it would be looked at first",
         "new": "dry run: its retry would be sent",
-        "a": "in an earlier run, by the journal",
+        "a": "in an earlier run, by the journal; a new retry takes a new journal",
     }
 
 

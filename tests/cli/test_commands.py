@@ -195,6 +195,7 @@ def test_retry_goes_on_with_its_journal(fast: Launcher, tmp_path: Any) -> None:
     again = [fast.records("retry", *ids, "-y", "--journal", journal)[-1]["counts"] for _ in range(2)]
     assert again[0] == {"accepted": 2}
     assert again[1] == {"skipped": 2} or again[1] == {"accepted": 2}
+    assert fast.lines("retry", *ids, "-y", "--journal", journal)[-1].startswith("2 accepted before  ")
     assert [line for line in (tmp_path / "run.jsonl").read_text().splitlines() if "intent" in line]
     assert fast.lines("cancel", *ids, "-y", "--journal", journal, code=2) == []
 

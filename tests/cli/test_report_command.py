@@ -69,6 +69,16 @@ def test_html_is_not_poured_into_a_terminal_but_markdown_is(site: Launcher) -> N
     assert shown.text.startswith("# Tasks of 127.0.0.1:")
 
 
+def test_a_kind_of_file_that_no_report_is_written_as_is_told_before_anything_is_read(
+    site: Launcher, tmp_path: Path
+) -> None:
+    file = tmp_path / "tasks.pdf"
+    assert "no report is written as .pdf" in site.run("report", "-o", str(file), code=2).err
+    assert not file.exists()
+    assert site.run("report", "-o", str(file), "-f", "md", code=0).out == ""
+    assert file.read_text().startswith("# Tasks of ")
+
+
 def test_a_reader_that_goes_away_is_no_error(sddc: dict[str, str]) -> None:
     command = f"set -o pipefail; {VCF_TASKS[0]} report --format json | head -c 20"
     ended = in_pipe("bash", "-c", command, **sddc)

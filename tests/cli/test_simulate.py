@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import time
 
 import pytest
-from simulator_process import simulate
+from simulator_process import Simulator, simulate
 from terminal import VCF_TASKS, in_pipe
 
 
@@ -43,3 +44,37 @@ def test_an_unknown_release_is_told_with_exit_code_2() -> None:
     ended = in_pipe(*VCF_TASKS, "simulate", "--release", "7")
     assert ended.returncode == 2
     assert "9.1" in ended.stderr
+
+
+def says(simulator: Simulator) -> str:
+    assert simulator.process.stdout is not None
+    return simulator.process.stdout.readline()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")
+def test_sigusr1_is_an_outage_from_which_it_comes_back_as_it_was() -> None:
+    with simulate("--port", "0", "--tasks", "7") as simulator:
+        before = in_pipe(*VCF_TASKS, "list", "--json", **simulator.environment)
+        simulator.process.send_signal(signal.SIGUSR1)
+        assert says(simulator) == "down, until the next SIGUSR1\n"
+        host, _, port = simulator.url.removeprefix("http://").partition(":")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)))
+        simulator.process.send_signal(signal.SIGUSR1)
+        assert says(simulator) == f"listening on {simulator.url}\n"
+        after = in_pipe(*VCF_TASKS, "list", "--json", **simulator.environment)
+        simulator.process.send_signal(signal.SIGUSR1)
+        assert says(simulator).startswith("down")
+        simulator.process.send_signal(signal.SIGTERM)
+        assert simulator.process.wait(timeout=10) == 0
+    assert before.stdout.count("\n") == 7
+    assert before.stdout == after.stdout
+
+
+def test_new_tasks_arrive_and_requests_take_their_time() -> None:
+    options = ("--tasks", "0", "--speed", "3600", "--arrivals", "60", "--latency", "0.3")
+    with simulate("--port", "0", *options) as sddc:
+        started = time.monotonic()
+        listed = in_pipe(*VCF_TASKS, "list", "-q", **sddc.environment)
+    assert listed.stdout.count("\n") > 1, listed.stderr
+    assert time.monotonic() - started > 0.6, "a login and a page"

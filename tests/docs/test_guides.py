@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import shutil
+import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,3 +133,53 @@ def test_no_page_with_code_is_left_out() -> None:
     assert [block for page in DOCS.rglob("*.md") for block in blocks(page, "py")] == []
     with_code = {page.name for page in DOCS.glob("*.md") if blocks(page, "python")}
     assert with_code == SAID.keys() | (ELSEWHERE & with_code)
+
+
+def names_of(page: Path, function: str, until: str) -> dict[str, Any]:
+    """What the block of *page* that defines *function* defines up to *until*."""
+    [text] = [block.text for block in blocks(page, "python") if f"def {function}(" in block.text]
+    names: dict[str, Any] = {}
+    exec(f"from vcf_tasks_async import *\n{text.partition(until)[0]}", names)
+    return names
+
+
+@pytest.mark.sddc_manager(tasks=0, speed=0, order="oldest")
+async def test_the_bot_of_the_start_tells_what_came_and_failed_while_it_was_away_and_nothing_older(
+    sddc_manager: SddcManagerSimulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot = names_of(DOCS / "start.md", "bot", "\nasync def watch(")["bot"]
+    place = tmp_path / "bot.json"
+    sddc_manager.clock.advance(3600)
+    sddc_manager.add_task(name="old", status="Failed")
+    sddc_manager.tasks[sddc_manager.ids()[0]]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    async with TaskSession(
+        sddc_manager.url, PasswordAuth(sddc_manager.username, sddc_manager.password)
+    ) as session:
+        sddc_manager.add_task(name="first", status="Failed")
+        await bot(session, place, ends=1)
+        sddc_manager.add_task(name="while away", status="Failed")
+        await bot(session, place, ends=1)
+    told = [line.split(" FAILED")[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["first", "while away"]
+
+
+@pytest.mark.sddc_manager(tasks=1, failed=1.0)
+async def test_the_bot_of_the_guide_stops_on_sigterm(
+    sddc_manager: SddcManagerSimulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = DOCS / "watching.md"
+    names = names_of(guide, "bot", "\0") | names_of(guide, "until_sigterm", "\0")
+    names["until_sigterm"].__globals__["bot"] = names["bot"]
+    db = sqlite3.connect(":memory:")
+    async with TaskSession(
+        sddc_manager.url, PasswordAuth(sddc_manager.username, sddc_manager.password)
+    ) as session:
+        running = asyncio.create_task(names["until_sigterm"](session, db))
+        while not sddc_manager.requests.count(path="/v1/tasks", status=200):
+            await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    db.close()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(number)
+    assert capsys.readouterr().out == "stopped\n"

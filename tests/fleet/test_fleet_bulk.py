@@ -159,10 +159,12 @@ async def test_outcomes_come_as_they_are_known_with_their_site_and_their_end(sta
 async def test_a_journal_has_a_file_for_each_site_and_a_second_run_sends_nothing_twice(start, tmp_path):
     sfo, lax = await start(seed=1), await start(seed=2)
     pairs = [*(("sfo", i) for i in sfo.ids("Failed")), *(("lax", i) for i in lax.ids("Failed"))]
-    for _ in range(2):
+    for earlier in (0, 1):
         async with Fleet({"sfo": site_of(sfo), "lax": site_of(lax)}) as fleet:
             report = await fleet.retry_many(pairs, journal=tmp_path / "night")
         assert report.counts == {Result.ACCEPTED: len(pairs)}
+        assert sum(outcome.accepted_before for _, outcome in report.outcomes) == earlier * len(pairs)
+        assert str(report).count("of them before, by the journal") == earlier * 2
     assert sorted(path.name for path in (tmp_path / "night").iterdir()) == ["lax.jsonl", "sfo.jsonl"]
     assert Counter([*patched(sfo), *patched(lax)]) == Counter(i for _, i in pairs)
     async with Fleet({"sfo": site_of(lax), "lax": site_of(lax)}) as fleet:

@@ -92,6 +92,13 @@ def test_credentials_in_a_url_are_refused_and_not_shown(url):
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/tasks", "/vcf/v1/tokens"])
+def test_a_url_of_the_api_itself_is_told_apart_from_its_address(path):
+    with pytest.raises(UsageError, match="give the address without /v1"):
+        parse_address(f"https://sfo-vcf01{path}")
+    assert parse_address("https://sfo-vcf01/v10").base == "https://sfo-vcf01/v10"
+
+
 JUNK = [
     "",
     "   ",

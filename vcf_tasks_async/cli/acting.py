@@ -34,7 +34,7 @@ _OPTIONS: Final = (
     click.option(
         "--journal", type=click.Path(), metavar="FILE",
         help="Remember the run in this file, that of a fleet in this directory; the same call again goes on"
-        " where it ended.",
+        " where it ended. One for each run: what it has accepted is not sent again, ever.",
     ),
     click.option("--wait", "follow", is_flag=True, help="Follow each accepted task to its end."),
     click.option(

@@ -279,6 +279,8 @@ def _would_be_sent(outcome: v.Outcome) -> bool:
 def _result_of(outcome: v.Outcome) -> Cell:
     if _would_be_sent(outcome):
         return Cell("would be sent", "cyan")
+    if outcome.accepted_before:
+        return Cell("accepted before", "green")
     [share] = [share for share in of_results({outcome.result: 1}) if share.number]
     return Cell(share.label, share.style)
 

@@ -150,7 +150,13 @@ def _writers() -> dict[str, Callable[[ReportData], str]]:
 def _format_of(output: str) -> str:
     """The format that the name of *output* asks for; HTML where it asks for none."""
     suffix = Path(output).suffix.lower().lstrip(".")
-    return {"markdown": "md"}.get(suffix, suffix if suffix in _FORMATS else "html")
+    form = {"markdown": "md", "htm": "html", "": "html"}.get(suffix, suffix)
+    if form not in _FORMATS:
+        known = ", ".join(_FORMATS)
+        raise click.UsageError(
+            f"no report is written as .{v.inert(suffix, limit=20)}: name a --format ({known})."
+        )
+    return form
 
 
 def _write(output: str, document: bytes) -> None:

@@ -93,7 +93,7 @@ _OPTIONS: Final = (
         "--status", multiple=True, metavar="STATUS", shell_complete=_complete_status,
         help="Those in this status; may be given several times.",
     ),
-    click.option("--type", metavar="TYPE", help="Such as HOST_COMMISSION."),
+    click.option("--type", metavar="TYPE", help="Such as HOST_COMMISSION, letter by letter."),
     click.option("--name", metavar="TEXT", help="Text that the task's name contains, in any case."),
     click.option(
         "--since", type=_Moment(), metavar="TIME",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +13,18 @@ import click
 from vcf_tasks_async.cli.running import fail, need
 
 if TYPE_CHECKING:
+    import asyncio
+
     from vcf_tasks_async.testing import SddcManagerSimulator
 
 __all__ = ["simulate"]
 
 
 @click.command(
-    epilog="Ctrl-C and SIGTERM are how it is meant to end: exit code 0. Scripts wait for the first line of"
-    " its output, `listening on http://…`; everything else is for people."
+    epilog="Ctrl-C and SIGTERM are how it is meant to end: exit code 0. SIGUSR1 takes it down, and up again"
+    " with all as it was: a restart of SDDC Manager. A new process is a new SDDC Manager; with the same seed,"
+    " its tasks have the same ids and other times. Scripts wait for the first line of its output,"
+    " `listening on http://…`; everything else is for people."
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="0: any free one."
@@ -35,6 +41,14 @@ __all__ = ["simulate"]
     "--speed", type=click.FloatRange(min=0, max=100_000), default=1.0, show_default=True,
     help="Simulated seconds per second; at 60, a task of half an hour takes half a minute.",
 )  # fmt: skip
+@click.option(
+    "--arrivals", type=click.FloatRange(min=0, max=100_000), default=0.0, show_default=True,
+    help="New tasks per simulated hour, by themselves.",
+)  # fmt: skip
+@click.option(
+    "--latency", type=click.FloatRange(min=0, max=60), default=0.0, show_default=True,
+    help="Seconds before each request is looked at.",
+)  # fmt: skip
 def simulate(**options: Any) -> None:
     """Run a simulated SDDC Manager until Ctrl-C.
 
@@ -43,7 +57,8 @@ def simulate(**options: Any) -> None:
     \b
     Examples:
       vcf-tasks simulate
-      vcf-tasks simulate --port 0 --tasks 10000 --release 9.1 --tls --speed 60
+      vcf-tasks simulate --port 0 --tasks 10000 --release 9.1 --tls --latency 0.05
+      vcf-tasks simulate --speed 60 --arrivals 60      # a new task each second, and ends of tasks
     """
     need("demo", "jwt", *(["trustme"] if options["tls"] else []))
     import asyncio  # noqa: PLC0415 - `--help` needs none
@@ -55,7 +70,6 @@ def simulate(**options: Any) -> None:
 
 async def _serve(options: dict[str, Any]) -> None:
     import asyncio  # noqa: PLC0415 - `--help` needs none
-    import signal  # noqa: PLC0415
 
     from vcf_tasks_async.testing import SddcManagerSimulator  # noqa: PLC0415 - aiohttp, for those who use it
 
@@ -63,6 +77,9 @@ async def _serve(options: dict[str, Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    told_to_turn = asyncio.Event()
+    with suppress(NotImplementedError, AttributeError):  # Windows has no SIGUSR1
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told_to_turn.set)
     host, port = options["host"], options["port"]
     try:
         sddc = SddcManagerSimulator(**options)
@@ -73,9 +90,26 @@ async def _serve(options: dict[str, Any]) -> None:
     try:
         click.echo(f"listening on {sddc.url}")
         click.echo(_welcome(sddc))
-        await told_to_stop.wait()
+        await _serve_until(told_to_stop, told_to_turn, sddc)
     finally:
         await sddc.stop()
+
+
+async def _serve_until(stop: asyncio.Event, turn: asyncio.Event, sddc: SddcManagerSimulator) -> None:
+    """Serve until *stop*; each *turn* takes it down, or up again."""
+    import asyncio  # noqa: PLC0415 - `--help` needs none
+
+    stopping = asyncio.ensure_future(stop.wait())
+    is_up = True
+    while not stopping.done():
+        turning = asyncio.ensure_future(turn.wait())
+        await asyncio.wait([stopping, turning], return_when=asyncio.FIRST_COMPLETED)
+        turning.cancel()
+        if turn.is_set():
+            turn.clear()
+            await (sddc.stop() if is_up else sddc.start())
+            is_up = not is_up
+            click.echo(f"listening on {sddc.url}" if is_up else "down, until the next SIGUSR1")
 
 
 def _welcome(sddc: SddcManagerSimulator) -> str:
@@ -108,4 +142,7 @@ asyncio.run(main())"""
         facts["CA file"] = sddc.ca_file
         facts["fingerprint"] = sddc.fingerprint
     lines = [f"{click.style(f'{name:<13}', dim=True)} {fact}" for name, fact in facts.items()]
-    return "\n".join(["", *lines, "", click.style(code, fg="cyan"), "", "Ctrl-C ends it."])
+    ends = "Ctrl-C ends it."
+    if hasattr(signal, "SIGUSR1"):
+        ends += f" kill -USR1 {os.getpid()} takes it down, and up again."
+    return "\n".join(["", *lines, "", click.style(code, fg="cyan"), "", ends])
