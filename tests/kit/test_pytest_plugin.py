@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 # pytester forgets what an inner run imported. That costs time, and cryptography can't be imported twice.
-import cryptography.hazmat.backends.openssl.backend
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 import jwt  # noqa: F401
 import pytest
 import trustme  # noqa: F401

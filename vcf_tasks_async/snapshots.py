@@ -1,0 +1,203 @@
+"""Writes a snapshot of a real system: one JSON file that a simulator can be, without names or secrets.
+
+Reads through a `TaskSession`, and hands each task to `scrubbing`. Written as it is read, one task a line, so
+that a hundred thousand of them need no memory. What reads the file is `vcf_tasks_async.testing`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import attrs
+
+from vcf_tasks_async.base import secrets_in
+from vcf_tasks_async.errors import ApiError, UnsupportedError, UsageError
+from vcf_tasks_async.scrubbing import Scrubber
+from vcf_tasks_async.session import TaskSession
+
+FORMAT: Final = "vcf-tasks-snapshot"
+VERSION: Final = 1
+# Those that the simulator knows.
+_RELEASES: Final = ("4.5", "5.2", "9.0", "9.1")
+
+
+@attrs.frozen
+class SnapshotReport:
+    """What is in a snapshot, and what is not.
+
+    Attributes:
+        path: the file.
+        tasks: how many tasks are in it.
+        credential_tasks: how many credential tasks; None where the system has none to tell.
+        complete: whether the listing of tasks was whole; see `TaskStream.complete`.
+        malformed: tasks that could not be read, and are not in it.
+        left_out: what SDDC Manager refused, in words.
+    """
+
+    path: str
+    tasks: int
+    credential_tasks: int | None
+    complete: bool
+    malformed: int
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"{self.tasks:,} task{'s' * (self.tasks != 1)}"]
+        if self.credential_tasks is not None:
+            parts.append(f"{self.credential_tasks:,} of them credential tasks")
+        if self.malformed:
+            parts.append(f"{self.malformed:,} left out, for they can't be read")
+        elif not self.complete:
+            parts.append("some may be missing")
+        return ", ".join([*parts, *self.left_out])
+
+
+async def write_snapshot(
+    session: TaskSession,
+    path: str | os.PathLike[str],
+    *,
+    keep_names: bool = False,
+    keep_ids: bool = False,
+    shift: timedelta = timedelta(),
+    keep_words: Iterable[str] = (),
+    release: str | None = None,
+    key: bytes | None = None,
+) -> SnapshotReport:
+    """Write all tasks, credential tasks and settings of an SDDC Manager to one file, without names or secrets.
+
+    Names of hosts, domains and people, addresses, fingerprints, ids and free text become stand-ins, the same
+    for the same everywhere; types, statuses, error codes and the words that are SDDC Manager's own stay. See
+    docs/snapshots.md for what is kept and what is not. Passwords and tokens are never in it. The simulator
+    takes it: ``SddcManagerSimulator(snapshot=path)``.
+
+    Args:
+        session: an open session.
+        path: the file to write, whole or not at all; its owner alone may read it. Gzipped where it ends in
+            ``.gz``.
+        keep_names: take out secrets only. For a lab of your own: free text may hold what nobody marked as one.
+        keep_ids: leave UUIDs as they are, to find them again.
+        shift: by how much all times are moved; whole seconds.
+        keep_words: words that may stay besides, such as the name of a product.
+        release: ``4.5``, ``5.2``, ``9.0`` or ``9.1``, where you know it. None: 9.1, when it has task settings.
+        key: makes the stand-ins. Snapshots with the same key have the same ones; whoever has it can try names
+            out. None draws one, and forgets it.
+
+    Returns:
+        what is in it. A listing that was not whole, and what was refused, is said there and in the file.
+
+    Raises:
+        ApiError, TransportError, DecodeError: see `TaskSession.stream`. No file is left then.
+        OSError: the file can't be written.
+        UsageError: a release that the simulator does not know.
+
+    Source: ``GET /v1/tasks``, ``/v1/credentials/tasks``, ``/v1/tasks/config/settings``.
+
+    Example:
+        >>> print(await write_snapshot(session, "lab.json.gz"))
+        512 tasks, 14 of them credential tasks
+    """
+    if release is not None and release not in _RELEASES:
+        raise UsageError(f"release takes one of {', '.join(_RELEASES)}, not {release!r}")
+    scrubber = Scrubber(keep_names=keep_names, keep_ids=keep_ids, shift=shift, keep_words=keep_words, key=key)
+    left_out: list[str] = []
+    settings = await _settings(session, left_out)
+    # First: the passwords in them are taken out of whatever else is written.
+    credentials = await _credential_tasks(session, scrubber, left_out)
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "taken": datetime.now(UTC).isoformat(timespec="seconds"),
+        "names": "kept" if keep_names else "replaced",
+        "release": release or ("9.1" if settings is not None else None),
+        "product": None if credentials is None and left_out else _product(credentials),
+        "settings": scrubber.scrub(settings),
+    }
+    with _whole_file(Path(path)) as file:
+        _open_list(file, head, "credentialTasks")
+        _write_lines(file, credentials or [])
+        file.write('\n], "tasks": [\n')
+        count = 0
+        async with session.stream() as stream:
+            async for task in stream:
+                _write_lines(file, [scrubber.scrub(task.to_json())], first=not count)
+                count += 1
+        tail = {"complete": stream.complete, "malformed": stream.malformed_count, "leftOut": left_out}
+        file.write(f"\n], {json.dumps(tail)[1:]}\n")
+    number = None if credentials is None else len(credentials)
+    return SnapshotReport(
+        os.fspath(path), count, number, stream.complete, stream.malformed_count, tuple(left_out)
+    )
+
+
+async def _settings(session: TaskSession, left_out: list[str]) -> dict[str, Any] | None:
+    try:
+        return (await session.settings()).to_json()
+    except UnsupportedError:
+        return None
+    except ApiError as error:
+        left_out.append(f"no settings ({error.status})")
+        return None
+
+
+async def _credential_tasks(
+    session: TaskSession, scrubber: Scrubber, left_out: list[str]
+) -> list[dict[str, Any]] | None:
+    """Them, scrubbed; None where there are none to be had."""
+    found = []
+    try:
+        async with session.credentials.stream() as stream:
+            async for task in stream:
+                scrubber.add_secrets(secret.reveal() for secret in secrets_in(task))
+                found.append(task.to_json())
+    except UnsupportedError:
+        return None
+    except ApiError as error:
+        left_out.append(f"no credential tasks ({error.status})")
+        return None
+    return [scrubber.scrub(document) for document in found]
+
+
+def _product(credentials: list[dict[str, Any]] | None) -> str:
+    return "vcf-installer" if credentials is None else "sddc-manager"
+
+
+def _open_list(file: TextIO, head: Mapping[str, Any], name: str) -> None:
+    file.write(f'{json.dumps(head)[:-1]}, "{name}": [\n')
+
+
+def _write_lines(file: TextIO, documents: Iterable[dict[str, Any]], *, first: bool = True) -> None:
+    for document in documents:
+        if not first:
+            file.write(",\n")
+        first = False
+        # ASCII alone: halves of surrogate pairs are written as they came.
+        file.write(json.dumps(document, separators=(",", ":")))
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[TextIO]:
+    """A file that is at *path* when all of it was written, and nowhere before."""
+    # Where a link leads to is replaced, not the link.
+    path = path.resolve()
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as raw:
+        try:
+            if path.suffix == ".gz":
+                with gzip.GzipFile("", "wb", 6, raw) as packed, io.TextIOWrapper(packed, "ascii") as file:
+                    yield file
+            else:
+                with io.TextIOWrapper(raw, "ascii", write_through=False) as file:
+                    yield file
+            Path(raw.name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(raw.name).unlink()
+            raise

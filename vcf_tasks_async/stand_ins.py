@@ -1,0 +1,287 @@
+"""Judges texts word by word: what is SDDC Manager's own stays, what may be a name gets its stand-in.
+
+Whatever is not known to be harmless is replaced. The stand-in is made of the word by a keyed hash, in the
+shape that it had: a host name, an address, a fingerprint, an id.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from vcf_tasks_async.fixed_words import FIXED_WORDS
+
+# No vowels: no stand-in reads as a word.
+_LETTERS: Final = "bcdfghjkmnpqrstvwxz23456789"
+# What every SDDC Manager has.
+_WELL_KNOWN: Final = frozenset({"root", "admin", "administrator", "localhost"})
+_WELL_KNOWN_DOMAIN: Final = "vsphere.local"
+# 198.18.0.0/15 and 2001:db8::/32: networks that are nobody's.
+_NETWORK: Final = int(ipaddress.IPv4Address("198.18.0.0"))
+_HOSTS: Final = 2**17
+_NETWORK_6: Final = int(ipaddress.IPv6Address("2001:db8::"))
+# Whole numbers up to here are counts and sizes; times are between 2000 and 2100, in milliseconds.
+_LARGEST_COUNT: Final = 999_999
+_EPOCH_MS: Final = range(946_684_800_000, 4_102_444_800_000)
+
+
+class StandIns:
+    """The stand-ins of one snapshot. See `scrubbing.Scrubber` for the arguments."""
+
+    def __init__(
+        self, *, keep_ids: bool, shift: timedelta, keep_words: Iterable[str], key: bytes | None
+    ) -> None:
+        self._keep_ids = keep_ids
+        self._shift = timedelta(seconds=round(shift.total_seconds()))
+        self._words = FIXED_WORDS | {word.lower() for word in keep_words}
+        self._key = secrets.token_bytes(32) if key is None else key
+        self._addresses: dict[str, str] = {}
+        self._taken: set[int] = set()
+
+    # --- whole texts ----------------------------------------------------------------------------------
+
+    def text(self, text: str) -> str:
+        """Free text: fixed words, punctuation and small numbers stay."""
+        return _TOKEN.sub(self._token, text)
+
+    def code(self, text: str) -> str:
+        """A status, a type, an error code: stays in its entirety when it looks like one."""
+        # `com.vmware.vcf.domainmanager`, `HOST_COMMISSION.DESCRIPTION`: here, dots make no host name.
+        is_one = all(self._is_fixed(part) or self._is_code(part) for part in text.split("."))
+        return text if is_one else self.text(text)
+
+    def name(self, text: str) -> str:
+        """What is a name by its place, also when it is made of fixed words alone."""
+        if re.search(r"\s", text):
+            return self.text(text)
+        return self._token_of(text, self._label)
+
+    def identity(self, text: str) -> str:
+        """The id of something. What is no UUID becomes one word, so that it still goes into a path."""
+        if _UUID.fullmatch(text):
+            return self._uuid(text)
+        return f"id-{self._letters('id', text, 12)}" if text else text
+
+    def reference(self, text: str) -> str:
+        """What support finds an error by: six letters and digits."""
+        return self._letters("reference", text, 6).upper() if text else text
+
+    def only_ids_and_times(self, text: str) -> str:
+        """*text* as it is, but for its UUIDs and times, where those are changed."""
+        text = _UUID.sub(lambda found: self._uuid(found[0]), text)
+        return _TIME.sub(lambda found: self._time(found[0]), text)
+
+    def whole(self, number: int, *, invent: bool) -> int:
+        """A count stays, a time is moved, any other long number becomes one as long."""
+        if number in _EPOCH_MS:
+            return number + round(self._shift.total_seconds() * 1000)
+        if not invent or abs(number) <= _LARGEST_COUNT:
+            return number
+        digits = len(str(abs(number)))
+        lowest: int = 10 ** (digits - 1)
+        made = self._number("number", str(number)) % (9 * lowest) + lowest
+        return made if number > 0 else -made
+
+    # --- one word -------------------------------------------------------------------------------------
+
+    def _token(self, found: re.Match[str]) -> str:
+        token = found[0]
+        inner = token.strip(_AROUND)
+        if not inner:
+            return token
+        start = token.index(inner)
+        return f"{token[:start]}{self._token_of(inner, self._word)}{token[start + len(inner) :]}"
+
+    def _token_of(self, token: str, otherwise: Callable[[str], str]) -> str:
+        """One word; *otherwise* says what becomes of it when its shape tells nothing."""
+        if token == "***":  # noqa: S105 - what scrubbing has put in the place of one
+            return token
+        for pattern, made in (
+            (_UUID, self._uuid),
+            (_TIME, self._time),
+            (_FINGERPRINT, self._fingerprint),
+            (_URL, self._url),
+        ):
+            if pattern.fullmatch(token):
+                return made(token)
+        if (address := self._address(token)) is not None:
+            return address
+        if "@" in token:
+            *people, host = token.split("@")
+            return "@".join([*(self._label(part) for part in people), self._host_or(host, self._label)])
+        return self._host_or(token, otherwise)
+
+    def _host_or(self, token: str, otherwise: Callable[[str], str]) -> str:
+        """A dotted name, with a port or without; anything else is *otherwise*'s."""
+        if _NUMBER.fullmatch(token) or _CLASS.fullmatch(token):
+            return token
+        name, colon, port = token.partition(":")
+        if not _DOTTED.fullmatch(name) or not (port.isdecimal() or not colon):
+            return otherwise(token)
+        if name.lower() == _WELL_KNOWN_DOMAIN:
+            return token
+        *labels, _ = name.split(".")
+        return ".".join([*(self._label(label) for label in labels), "example"]) + self._port(colon, port)
+
+    def _word(self, word: str) -> str:
+        """A word of a text: kept when all that it is made of is fixed."""
+        if self._is_fixed(word):
+            return word
+        pieces = _JOINTS.split(word)
+        if len(pieces) > 1 and (_ASSIGNED.search(word) or all(self._is_fixed(piece) for piece in pieces)):
+            return "".join(
+                piece if _JOINTS.fullmatch(piece) else self._token_of(piece, self._piece) for piece in pieces
+            )
+        return self._label(word)
+
+    def _piece(self, piece: str) -> str:
+        return piece if self._is_fixed(piece) else self._label(piece)
+
+    def _is_fixed(self, word: str) -> bool:
+        lower = word.lower()
+        if lower in self._words or not word or _NUMBER.fullmatch(word) or _JOINTS.fullmatch(word):
+            return True
+        humps = _HUMPS.findall(word)
+        if "".join(humps) != word or len(humps) < 2:
+            return False
+        # `HostVibValidationAction`: a step's name is a class of SDDC Manager's, whatever it is made of.
+        is_step = len(humps) > 2 and humps[-1] in _CLASS_ENDS
+        return is_step or all(hump.lower() in self._words for hump in humps)
+
+    def _is_code(self, text: str) -> bool:
+        """Capitals joined by underscores, and one of them a fixed word: the others may be of a new release."""
+        parts = text.split("_")
+        known = any(part.lower() in self._words for part in parts)
+        return known and len(parts) > 1 and bool(_CODE.fullmatch(text))
+
+    def _label(self, label: str) -> str:
+        lower = label.lower()
+        return label if lower in _WELL_KNOWN or not label else f"name-{self._letters('name', lower, 8)}"
+
+    # --- shapes ---------------------------------------------------------------------------------------
+
+    def _uuid(self, text: str) -> str:
+        if self._keep_ids:
+            return text
+        made = str(UUID(bytes=self._digest("uuid", text.lower())[:16], version=4))
+        return made.upper() if text.isupper() else made
+
+    def _time(self, text: str) -> str:
+        if not self._shift:
+            return text
+        try:
+            moved = datetime.fromisoformat(text[:19]) + self._shift
+        except (ValueError, OverflowError):
+            return text
+        return f"{moved.isoformat()[:19]}{text[19:]}"
+
+    def _fingerprint(self, text: str) -> str:
+        """As long, of the same alphabet, with its colons and its `SHA256:` in place."""
+        head, colon, rest = text.rpartition("SHA256:")
+        made = iter(self._hex("fingerprint", rest.lower(), len(rest)))
+        upper = rest.isupper()
+        return (
+            head
+            + colon
+            + "".join(c if c in ":-" else next(made).upper() if upper else next(made) for c in rest)
+        )
+
+    def _url(self, text: str) -> str:
+        scheme, _, rest = text.partition("://")
+        host, slash, path = rest.partition("/")
+        shown = self._token_of(host, self._label) if host else host
+        kept_path = slash and "/" + (self._letters("path", path, 8) if path else "")
+        kept_scheme = scheme if scheme.lower() in _SCHEMES else "x"
+        return f"{kept_scheme}://{shown}{kept_path}"
+
+    def _address(self, text: str) -> str | None:
+        """An IP address, with its prefix or port; None for what is none."""
+        bare, mark, rest = text.strip("[]"), "", ""
+        if text.count(":") < 2:
+            mark = next((character for character in text if character in ":/"), "")
+            bare, _, rest = text.partition(mark) if mark else (text, "", "")
+        elif "/" in text:
+            bare, mark, rest = text.partition("/")
+        try:
+            found = ipaddress.ip_address(bare)
+        except ValueError:
+            return None
+        if found.is_loopback or found.is_unspecified:
+            return text if rest.isdecimal() or not rest else None
+        shown = self._ipv4(bare) if found.version == 4 else self._ipv6(found.compressed)
+        return shown + self._port(mark, rest)
+
+    def _port(self, mark: str, rest: str) -> str:
+        if rest.isdecimal() and len(rest) <= 5:
+            return mark + rest
+        return mark + (self._label(rest) if rest else "")
+
+    def _ipv4(self, text: str) -> str:
+        made = self._addresses.get(text)
+        if made is None:
+            at = self._number("address", text) % _HOSTS
+            while at in self._taken and len(self._taken) < _HOSTS:
+                at = (at + 1) % _HOSTS
+            self._taken.add(at)
+            made = self._addresses[text] = str(ipaddress.IPv4Address(_NETWORK + at))
+        return made
+
+    def _ipv6(self, text: str) -> str:
+        return str(ipaddress.IPv6Address(_NETWORK_6 + self._number("address", text) % 2**64))
+
+    # --- the hash -------------------------------------------------------------------------------------
+
+    def _digest(self, kind: str, text: str) -> bytes:
+        return hmac.digest(self._key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256")
+
+    def _number(self, kind: str, text: str) -> int:
+        return int.from_bytes(self._digest(kind, text), "big")
+
+    def _letters(self, kind: str, text: str, length: int) -> str:
+        number, made = self._number(kind, text), ""
+        for _ in range(length):
+            number, at = divmod(number, len(_LETTERS))
+            made += _LETTERS[at]
+        return made
+
+    def _hex(self, kind: str, text: str, length: int) -> str:
+        made = self._digest(kind, text).hex()
+        return (made * (length // len(made) + 1))[:length]
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of *text*, as a set."""
+    return frozenset(text.split())
+
+
+_TOKEN: Final = re.compile(r"[^\s,;()\[\]{}<>\"'`|]+")
+_AROUND: Final = ".:!?=+*&#/\\-_~^%$@"
+_UUID: Final = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", re.ASCII)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_FINGERPRINT: Final = re.compile(
+    r"(?:SHA256:)?(?:[0-9a-fA-F]{2}[:-]){5,}[0-9a-fA-F]{2}|SHA256:[A-Za-z0-9+/=]{20,}|[0-9a-fA-F]{32,}",
+    re.ASCII,
+)
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
+_SCHEMES: Final = words("http https sftp ftp ssh ldap ldaps nfs tcp udp file smb scp jdbc")
+_DOTTED: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+# 412, 3.1, 9.0.1, 50%: four of them with dots would be an address.
+_NUMBER: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}%?", re.ASCII)
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*", re.ASCII)
+# An exception of Java's: `com.jcraft.jsch.JSchException`.
+_CLASS: Final = re.compile(
+    r"(?:com|org|net|io|java|javax|jakarta|sun)(?:\.[a-z]+\d?)+\.[A-Z][A-Za-z]*"
+    r"(?:Exception|Error|Fault|Failure|Unavailable|NotFound|InvalidArgument|Unauthorized|Unauthenticated)",
+    re.ASCII,
+)
+_HUMPS: Final = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d{1,3}", re.ASCII)
+_CLASS_ENDS: Final = words("Action Task Step Stage Workflow Validator Validation Plugin Contract Processor")
+_JOINTS: Final = re.compile(r"([-/_.:=+&*@#\\]+)")
+# These join what is not one name: a path, an assignment, DOMAIN\user.
+_ASSIGNED: Final = re.compile(r"[/=:\\&+]")
