@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from vcf_tasks_async.session import TaskSession
     from vcf_tasks_async.sites import Site, SiteEvent, SiteOutcome, SiteTask, SiteTrouble, SiteTroubles
     from vcf_tasks_async.slots import Limiter
+    from vcf_tasks_async.snapshots import SnapshotReport, write_snapshot
     from vcf_tasks_async.status import Status
     from vcf_tasks_async.steps import ErrorCause, ErrorDetail, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
@@ -139,6 +140,7 @@ __all__ = [
     "SiteTask",
     "SiteTrouble",
     "SiteTroubles",
+    "SnapshotReport",
     "Stage",
     "Status",
     "SubTask",
@@ -167,6 +169,7 @@ __all__ = [
     "WaitError",
     "WaitTimeout",
     "inert",
+    "write_snapshot",
 ]
 
 _ROOMS = {
@@ -206,6 +209,7 @@ _ROOMS = {
     "policy": ("Policy", "Polling"),
     "secret": ("Secret",),
     "session": ("TaskSession",),
+    "snapshots": ("SnapshotReport", "write_snapshot"),
     "status": ("Status",),
     "steps": ("ErrorCause", "ErrorDetail", "ValidationNotification"),
     "stream": ("TaskStream",),

@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from vcf_tasks_async.fixed_words import FIXED_WORDS
 from vcf_tasks_async.stand_ins import StandIns, words
 
 MASK: Final = "***"
@@ -116,7 +117,7 @@ class Scrubber:
             text = self._secrets.sub(MASK, text)
         for pattern, shown in _MARKED:
             text = pattern.sub(shown, text)
-        return text
+        return _SAID.sub(_unless_a_word, text)
 
 
 _SHORTEST: Final = 4
@@ -151,6 +152,11 @@ def _kind(key: str, parent: str) -> str:
     return "id" if plain == "id" or key.endswith(("Id", "Ids", "_id", "ID", "uuid")) else "text"
 
 
+def _unless_a_word(found: re.Match[str]) -> str:
+    """`the password is hunter2`, but `the password is wrong`."""
+    return found[0] if found[2].lower().strip(".!?") in FIXED_WORDS else f"{found[1]}{MASK}"
+
+
 def _marked() -> list[tuple[re.Pattern[str], str]]:
     """Secrets that something beside them gives away, and what is left in their place."""
     named = r"[\w.-]*(?:passw|passphrase|secret|token|api[_-]?key|private[_-]?key|pwd)[\w.-]*"
@@ -164,10 +170,13 @@ def _marked() -> list[tuple[re.Pattern[str], str]]:
             (r"(\w://)[^/\s@]+@", r"\1***@"),
             (rf"(<[^<>]*(?:{named})[^<>]*>)[^<]+", r"\1***"),
             (rf"(--?{named}(?:=|\s+)){value}", r"\1***"),
-            (rf"""({named}\\*["']?\s*(?:=>?|:|\b(?:is|was|to)\b)\s*){value}""", r"\1***"),
+            (rf"""({named}\\*["']?\s*(?:=>?|:)\s*){value}""", r"\1***"),
             (r"\b[A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}\b", MASK),
         )
     ]
 
 
 _MARKED: Final = _marked()
+_SAID: Final = re.compile(
+    r"""((?:passw\w*|passphrase|secret|token|key)\s+(?:is|was|to)\s+["']?)([^\s,;)}\]<>"']+)""", re.IGNORECASE
+)

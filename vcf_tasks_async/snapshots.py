@@ -72,7 +72,7 @@ async def write_snapshot(
     release: str | None = None,
     key: bytes | None = None,
 ) -> SnapshotReport:
-    """Write all tasks, credential tasks and settings of an SDDC Manager to one file, without names or secrets.
+    """Write all tasks, credential tasks and settings of an SDDC Manager to a file, without names or secrets.
 
     Names of hosts, domains and people, addresses, fingerprints, ids and free text become stand-ins, the same
     for the same everywhere; types, statuses, error codes and the words that are SDDC Manager's own stay. See
@@ -81,13 +81,13 @@ async def write_snapshot(
 
     Args:
         session: an open session.
-        path: the file to write, whole or not at all; its owner alone may read it. Gzipped where it ends in
+        path: the file to write, whole or not at all; its owner alone may read it. Gzipped if it ends in
             ``.gz``.
-        keep_names: take out secrets only. For a lab of your own: free text may hold what nobody marked as one.
+        keep_names: take out secrets only. For a lab of your own: free text may hold one that nothing marks.
         keep_ids: leave UUIDs as they are, to find them again.
         shift: by how much all times are moved; whole seconds.
         keep_words: words that may stay besides, such as the name of a product.
-        release: ``4.5``, ``5.2``, ``9.0`` or ``9.1``, where you know it. None: 9.1, when it has task settings.
+        release: ``4.5``, ``5.2``, ``9.0`` or ``9.1``, where you know it. None: 9.1 if it has task settings.
         key: makes the stand-ins. Snapshots with the same key have the same ones; whoever has it can try names
             out. None draws one, and forgets it.
 

@@ -53,7 +53,8 @@ class StandIns:
     def code(self, text: str) -> str:
         """A status, a type, an error code: stays in its entirety when it looks like one."""
         # `com.vmware.vcf.domainmanager`, `HOST_COMMISSION.DESCRIPTION`: here, dots make no host name.
-        is_one = all(self._is_fixed(part) or self._is_code(part) for part in text.split("."))
+        parts = text.split(".")
+        is_one = all(self._is_fixed(part) or self._is_code(part) for part in parts) and not _QUAD.search(text)
         return text if is_one else self.text(text)
 
     def name(self, text: str) -> str:
@@ -130,22 +131,25 @@ class StandIns:
         return ".".join([*(self._label(label) for label in labels), "example"]) + self._port(colon, port)
 
     def _word(self, word: str) -> str:
-        """A word of a text: kept when all that it is made of is fixed."""
+        """A word of a text: a path, an assignment or DOMAIN\\user part by part, anything else as one."""
         if self._is_fixed(word):
             return word
-        pieces = _JOINTS.split(word)
-        if len(pieces) > 1 and (_ASSIGNED.search(word) or all(self._is_fixed(piece) for piece in pieces)):
-            return "".join(
-                piece if _JOINTS.fullmatch(piece) else self._token_of(piece, self._piece) for piece in pieces
-            )
-        return self._label(word)
+        parts = _BETWEEN.split(word)
+        if len(parts) == 1:
+            return self._part(word)
+        return "".join(
+            part if _BETWEEN.fullmatch(part) else self._token_of(part, self._part) for part in parts
+        )
 
-    def _piece(self, piece: str) -> str:
-        return piece if self._is_fixed(piece) else self._label(piece)
+    def _part(self, part: str) -> str:
+        """Kept when all that it is joined of is fixed, and it is no address."""
+        pieces = _JOINTS.split(part)
+        fixed = all(self._is_fixed(piece) for piece in pieces) and not _QUAD.search(part)
+        return part if fixed else self._label(part)
 
     def _is_fixed(self, word: str) -> bool:
         lower = word.lower()
-        if lower in self._words or not word or _NUMBER.fullmatch(word) or _JOINTS.fullmatch(word):
+        if lower in self._words or not word or _NUMBER.fullmatch(word):
             return True
         humps = _HUMPS.findall(word)
         if "".join(humps) != word or len(humps) < 2:
@@ -155,7 +159,7 @@ class StandIns:
         return is_step or all(hump.lower() in self._words for hump in humps)
 
     def _is_code(self, text: str) -> bool:
-        """Capitals joined by underscores, and one of them a fixed word: the others may be of a new release."""
+        """Capitals joined by underscores, one of them a fixed word: the others may be of a new release."""
         parts = text.split("_")
         known = any(part.lower() in self._words for part in parts)
         return known and len(parts) > 1 and bool(_CODE.fullmatch(text))
@@ -282,6 +286,7 @@ _CLASS: Final = re.compile(
 )
 _HUMPS: Final = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d{1,3}", re.ASCII)
 _CLASS_ENDS: Final = words("Action Task Step Stage Workflow Validator Validation Plugin Contract Processor")
-_JOINTS: Final = re.compile(r"([-/_.:=+&*@#\\]+)")
-# These join what is not one name: a path, an assignment, DOMAIN\user.
-_ASSIGNED: Final = re.compile(r"[/=:\\&+]")
+# These stand between names, and those inside of one.
+_BETWEEN: Final = re.compile(r"([/=:\\&+]+)")
+_JOINTS: Final = re.compile(r"[-_.*@#]+")
+_QUAD: Final = re.compile(r"\d\.\d+\.\d+\.\d")

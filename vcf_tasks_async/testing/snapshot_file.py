@@ -1,6 +1,7 @@
 """Reads a snapshot of a real system, as `vcf-tasks snapshot` writes it, and makes a world of it.
 
-Shares no code with what writes it. Read line by line, so that a hundred thousand tasks are never dicts at once.
+Shares no code with what writes it. Read line by line: a hundred thousand tasks
+are never dicts at once.
 """
 
 import gzip
@@ -8,13 +9,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from os import PathLike, fspath
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, Literal, TextIO
 
 from vcf_tasks_async.testing.bodies import Raw
 from vcf_tasks_async.testing.generator import Generated
 
-__all__ = ["Snapshot"]
+__all__ = ["Product", "Release", "Snapshot"]
 
+Release = Literal["4.5", "5.2", "9.0", "9.1"]
+Product = Literal["sddc-manager", "vcf-installer"]
+_RELEASES: dict[str, Release] = {"4.5": "4.5", "5.2": "5.2", "9.0": "9.0", "9.1": "9.1"}
+_PRODUCTS: dict[str, Product] = {"sddc-manager": "sddc-manager", "vcf-installer": "vcf-installer"}
+_CREDENTIALS, _TASKS = '"credentialTasks": [\n', '], "tasks": [\n'
 _MASKED = ("oldPassword", "newPassword")
 
 
@@ -31,65 +38,67 @@ class Snapshot:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self._name = fspath(path)
-        # Closed when the tasks have been read.
-        self._file: TextIO = (
-            gzip.open(path, "rt", encoding="utf-8")  # noqa: SIM115
-            if self._name.endswith(".gz")
-            else open(path, encoding="utf-8")  # noqa: SIM115, PTH123
-        )
-        try:
-            self._open()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def _open(self) -> None:
-        first = self._file.readline()
-        self._whole: Raw | None = None
-        if first.endswith('"credentialTasks": [\n'):
-            head = self._json(first + "]}")
-            credentials = list(self._lines("tasks"))
-        else:
-            # Somebody's formatter went over it.
-            head = self._whole = self._json(first + self._file.read())
-            credentials = head.get("credentialTasks") if isinstance(head, dict) else None
-        if not isinstance(head, dict) or head.get("format") != "vcf-tasks-snapshot":
+        with self._file() as file:
+            first = file.readline()
+            self._by_lines = first.endswith(_CREDENTIALS)
+            if self._by_lines:
+                head = self._json(first + "]}")
+                credentials: list[Any] = list(self._lines(file, _TASKS))
+                self._whole: list[Any] = []
+            else:
+                # Somebody's formatter went over it.
+                head = self._json(first + file.read())
+                head = head if isinstance(head, dict) else {}
+                credentials, self._whole = head.get("credentialTasks") or [], head.get("tasks") or []
+        if head.get("format") != "vcf-tasks-snapshot":
             raise ValueError(f"{self._name} is no snapshot: `vcf-tasks snapshot` writes them")
         if head.get("version") != 1:
             raise ValueError(f"{self._name} is a snapshot of version {head.get('version')!r}, not of 1")
-        self.release: str | None = head.get("release")
-        self.product: str | None = head.get("product")
+        #: None where it does not say, or says what no simulator is.
+        self.known_release: Release | None = _RELEASES.get(head.get("release") or "")
+        self.known_product: Product | None = _PRODUCTS.get(head.get("product") or "")
         self.settings: Raw = head.get("settings") or {}
         self._credentials = {
             view["id"]: view
-            for view in credentials or []
+            for view in credentials
             if isinstance(view, dict) and isinstance(view.get("id"), str)
         }
 
     def tasks(self) -> Iterator[Generated]:
-        """Its tasks in order, with the accounts of those that are credential tasks. Closes the file.
+        """Its tasks in order, with the accounts of those that are credential tasks.
 
         Raises:
             ValueError: the file ends in the middle, or holds what is no JSON.
         """
-        with self._file:
-            found = self._lines(None) if self._whole is None else iter(self._whole.get("tasks") or [])
-            for raw in found:
-                view = self._credentials.pop(raw.get("id"), None) if isinstance(raw, dict) else None
-                yield Generated(raw, None if view is None else _credential(view, raw))
+        views = dict(self._credentials)
+        for raw in self._tasks() if self._by_lines else self._whole:
+            view = views.pop(raw.get("id"), None) if isinstance(raw, dict) else None
+            yield Generated(raw, None if view is None else _credential(view, raw))
         # Those that came or went while the snapshot was taken: a credential task is a task.
-        for view in self._credentials.values():
-            raw = {key: value for key, value in view.items() if key != "isAutoRotate"}
+        for view in views.values():
+            raw = _as_task(view)
             yield Generated(raw, _credential(view, raw))
 
-    def _lines(self, then: str | None) -> Iterator[Any]:
-        """One element a line, up to the end of the list; *then* is the list that follows."""
-        for line in self._file:
-            if line.startswith("]"):
-                if then is not None and not line.endswith(f'"{then}": [\n'):
+    def _tasks(self) -> Iterator[Any]:
+        with self._file() as file:
+            for line in file:
+                if line.endswith(_TASKS):
                     break
+            yield from self._lines(file, None)
+
+    def _file(self) -> TextIO:
+        if self._name.endswith(".gz"):
+            return gzip.open(self._name, "rt", encoding="utf-8")
+        return Path(self._name).open(encoding="utf-8")
+
+    def _lines(self, file: TextIO, then: str | None) -> Iterator[Any]:
+        """One element a line, up to the end of the list, where *then* opens the next one."""
+        for line in file:
+            if line.startswith("]"):
                 if then is None:
-                    self._json("{" + line.lstrip("],").strip())
+                    self._json("{" + line.lstrip("],"))
+                elif not line.endswith(then):
+                    break
                 return
             if line.strip():
                 yield self._json(line.rstrip().removesuffix(","))
@@ -100,6 +109,16 @@ class Snapshot:
             return json.loads(text)
         except ValueError as error:
             raise ValueError(f"{self._name} is no snapshot: {error}") from None
+
+
+def _as_task(view: Raw) -> Raw:
+    """A credential task as `/v1/tasks` shows it: without its accounts."""
+    steps = [
+        {key: value for key, value in step.items() if key not in _MASKED}
+        for step in view.get("subTasks") or []
+        if isinstance(step, dict)
+    ]
+    return {**{key: value for key, value in view.items() if key != "isAutoRotate"}, "subTasks": steps}
 
 
 def _credential(view: Raw, raw: Raw) -> Raw:
@@ -125,7 +144,7 @@ def _credential(view: Raw, raw: Raw) -> Raw:
                 "newPassword": step.get("newPassword") or _made_up(step, "newPassword"),
             }
         )
-    return {"view": view, "accounts": accounts, "type": view.get("type"), "isAutoRotate": None}
+    return {"view": view, "accounts": accounts}
 
 
 def _made_up(step: Raw, field: str) -> str:
