@@ -36,7 +36,7 @@ class SddcManagerSimulator(Controls):
     Args:
         tasks: how many tasks to generate (500 unless told); or raw task dicts, which are copied and served
             as they are.
-        snapshot: a file of `vcf-tasks snapshot`, in place of *tasks*: its tasks, credential tasks, settings,
+        snapshot: a file of `write_snapshot`, in place of *tasks*: its tasks, credential tasks, settings,
             release and product, in its order.
         seed: same seed and same clock start, same tasks (ids too) and same fates.
         release: `4.5` knows no paging, order and name search and no isRetryable; `9.1` adds task

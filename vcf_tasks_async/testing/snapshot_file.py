@@ -1,4 +1,4 @@
-"""Reads a snapshot of a real system, as `vcf-tasks snapshot` writes it, and makes a world of it.
+"""Reads a snapshot of a real system, as `write_snapshot` writes it, and makes a world of it.
 
 Shares no code with what writes it. Read line by line: a hundred thousand tasks
 are never dicts at once.
@@ -51,7 +51,7 @@ class Snapshot:
                 head = head if isinstance(head, dict) else {}
                 credentials, self._whole = head.get("credentialTasks") or [], head.get("tasks") or []
         if head.get("format") != "vcf-tasks-snapshot":
-            raise ValueError(f"{self._name} is no snapshot: `vcf-tasks snapshot` writes them")
+            raise ValueError(f"{self._name} is no snapshot: `write_snapshot` writes them")
         if head.get("version") != 1:
             raise ValueError(f"{self._name} is a snapshot of version {head.get('version')!r}, not of 1")
         #: None where it does not say, or says what no simulator is.
