@@ -40,17 +40,16 @@ def reference() -> str:
         groups[title.lower()] = {option.opts[-1] for option in options}
         sections.append(f"\n### {title}\n\n{_table(options)}")
     parts.append("\n## Commands\n")
+    ctx = click.Context(vcf_tasks, info_name="vcf-tasks")
     for name in COMMANDS:
-        parts += _command(name, groups)
+        command = vcf_tasks.get_command(ctx, name)
+        assert command is not None
+        parts += _command(command, click.Context(command, info_name=name, parent=ctx), groups)
     return "".join(parts + sections) + "\n"
 
 
-def _command(name: str, groups: dict[str, set[str]]) -> Iterator[str]:
-    ctx = click.Context(vcf_tasks, info_name="vcf-tasks")
-    command = vcf_tasks.get_command(ctx, name)
-    assert command is not None
-    here = click.Context(command, info_name=name, parent=ctx)
-    yield f"\n### vcf-tasks {name}\n\n"
+def _command(command: click.Command, here: click.Context, groups: dict[str, set[str]]) -> Iterator[str]:
+    yield f"\n### {here.command_path}\n\n"
     text, _, examples = inspect.cleandoc(command.help or "").partition("\b\nExamples:\n")
     yield f"{_flowed(text)}\n"
     usage = command.get_usage(here).removeprefix("Usage: ")
@@ -71,6 +70,9 @@ def _command(name: str, groups: dict[str, set[str]]) -> Iterator[str]:
         listed = [f"the [{title}](#{title.replace(' ', '-')})" for title in titles]
         *most, last = listed
         yield f"\nIt also takes {', '.join(most)}{' and ' if most else ''}{last}.\n"
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from _command(part, click.Context(part, info_name=name, parent=here), groups)
 
 
 def _table(options: list[click.Option]) -> str:

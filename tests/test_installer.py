@@ -113,7 +113,8 @@ async def test_wait_and_watch_survive_the_turn(installer, who):
 
 
 async def test_tasks_that_did_not_come_along_are_gone(installer, monkeypatch):
-    monkeypatch.setattr("vcf_tasks_async.polling.ABSENCE", 0.2)
+    for room in ("polling", "sweeps"):
+        monkeypatch.setattr(f"vcf_tasks_async.{room}.ABSENCE", 0.2)
     task_id = installer.add_task()
     async with session_with(installer) as session:
         events = session.watch(TaskFilter(status=Status.IN_PROGRESS), polling=LOOKS)

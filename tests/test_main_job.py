@@ -202,7 +202,7 @@ async def test_all_parameters_of_the_list_reach_the_server():
 
 
 async def test_a_lost_answer_is_settled_by_a_look_and_never_by_a_second_patch():
-    policy = Policy(base=0.01, grace=2.0, attempt_timeout=2.0)
+    policy = Policy(base=0.01, grace=1.0, attempt_timeout=2.0)
     async with SddcManagerSimulator(
         tasks=40, failed=1.0, running=0, not_retryable=0, credential_tasks=0, live=False
     ) as sddc:

@@ -238,9 +238,9 @@ async def test_what_was_done_before_a_refusal_is_not_lost():
         assert {*report.successful, *(each.task_id for each in report.failed)} == set(ids[:100])
 
 
-async def test_what_the_source_raises_comes_out_and_a_wrong_id_never_leaves():
+async def test_what_the_source_raises_comes_out_and_what_is_no_target_never_leaves():
     async with opened("9.1") as (sddc, session):
-        for wrong in (["../tokens"], [5], "a758", None):
+        for wrong in ([5], "a758", None):
             with pytest.raises(UsageError):
                 await session.delete_history(wrong)
 
@@ -252,6 +252,22 @@ async def test_what_the_source_raises_comes_out_and_a_wrong_id_never_leaves():
             await session.delete_history(source())
         assert caught.value.report == HistoryDeletion()
         assert sddc.requests.count(method="DELETE", path=HISTORY) == 0
+
+
+@pytest.mark.parametrize("n", [0, 1, 150])
+async def test_a_target_that_can_be_no_id_is_a_failure_of_its_own_and_costs_the_others_nothing(n):
+    odd = ["../tokens", "", "a b", "..", "x" * 129, "../tokens"]
+    async with opened("9.1", tasks=n, failed=0, running=0, credential_tasks=0) as (sddc, session):
+        ids = sddc.ids()
+        deletion = await session.delete_history([*ids[:1], *odd[:3], *ids[1:], *odd[3:]])
+        never = [each for each in deletion.failed if each.task_id in odd]
+        assert [each.task_id for each in never] == odd[:-1]
+        assert all((each.message or "").startswith("not asked for: ") for each in never)
+        told = {*deletion.successful, *(each.task_id for each in deletion.failed if each not in never)}
+        assert told == set(ids)
+        assert deletion.unknown == []
+        requests = sddc.requests.select(path=HISTORY, method="DELETE")
+        assert [task_id for each in requests for task_id in each.json["taskIds"]] == ids
 
 
 async def test_an_answer_that_leaves_ids_out_makes_them_unknown():

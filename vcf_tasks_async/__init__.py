@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CredentialsUpdateSpec,
         ResourceCredentials,
     )
+    from vcf_tasks_async.credential_spec import read_spec
     from vcf_tasks_async.credential_stream import CredentialsStream
     from vcf_tasks_async.credentials import Credentials
     from vcf_tasks_async.errors import (
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
     from vcf_tasks_async.slots import Limiter
     from vcf_tasks_async.snapshots import SnapshotReport, write_snapshot
     from vcf_tasks_async.status import Status
-    from vcf_tasks_async.steps import ErrorCause, ErrorDetail, ValidationNotification
+    from vcf_tasks_async.steps import ErrorCause, ErrorDetail, Failure, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
     from vcf_tasks_async.text import inert
     from vcf_tasks_async.wait_many import TaskWaits
@@ -106,6 +107,7 @@ __all__ = [
     "ErrorCause",
     "ErrorDetail",
     "EventKind",
+    "Failure",
     "FileSecret",
     "Fleet",
     "FleetFailures",
@@ -169,6 +171,7 @@ __all__ = [
     "WaitError",
     "WaitTimeout",
     "inert",
+    "read_spec",
     "write_snapshot",
 ]
 
@@ -181,6 +184,7 @@ _ROOMS = {
         "AutoRotatePolicy", "BaseCredential", "CredentialsSubTask", "CredentialsTask",
         "CredentialsUpdateSpec", "ResourceCredentials",
     ),
+    "credential_spec": ("read_spec",),
     "credential_stream": ("CredentialsStream",),
     "credentials": ("Credentials",),
     "errors": (
@@ -211,7 +215,7 @@ _ROOMS = {
     "session": ("TaskSession",),
     "snapshots": ("SnapshotReport", "write_snapshot"),
     "status": ("Status",),
-    "steps": ("ErrorCause", "ErrorDetail", "ValidationNotification"),
+    "steps": ("ErrorCause", "ErrorDetail", "Failure", "ValidationNotification"),
     "stream": ("TaskStream",),
     "text": ("inert",),
     "wait_many": ("TaskWaits",),
@@ -221,7 +225,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    room = _ROOM_OF.get(name)
+    room = "version" if name == "__version__" else _ROOM_OF.get(name)
     if room is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)

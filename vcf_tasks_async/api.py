@@ -7,7 +7,7 @@ time, so that no reader of many pages holds the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -47,8 +47,9 @@ class Api:
         size: int | None = None,
         *,
         limit: int | None = None,
+        arrived: Callable[[], None] | None = None,
     ) -> TaskPage:
-        """``GET /v1/tasks``."""
+        """``GET /v1/tasks``; *arrived* is told when the answer is there, before it is structured."""
         query = where.query() if where is not None else ()
         if number is not None:
             query += (("pageNumber", str(_whole("the page number", number, 0))),)
@@ -56,7 +57,9 @@ class Api:
             query += (("pageSize", str(checked_size(size))),)
         if limit is not None:
             query += (("limit", str(checked_count("limit", limit))),)
-        call = Call("GET", "/v1/tasks", "list of tasks", self._read_page, query=query, safe=True)
+        call = Call(
+            "GET", "/v1/tasks", "list of tasks", self._read_page, query=query, safe=True, arrived=arrived
+        )
         return (await self._caller.call(call, self._tokens)).value
 
     async def get(self, task_id: str) -> Task:
@@ -103,13 +106,15 @@ class Api:
         """``DELETE /v1/tasks/{id}``: the answer is empty."""
         return self._write("DELETE", task_id, "cancellation", gate)
 
-    async def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Reply[None]:
+    def _write(self, method: str, task_id: str, what: str, gate: Gate) -> Awaitable[Reply[None]]:
         call = Call(method, task_path(task_id), f"{what} of task {task_id}", nothing, gate=gate)
-        return await self._caller.call(call, self._tokens)
+        return self._caller.call(call, self._tokens)
 
     async def _read_page(self, body: bytes) -> TaskPage:
         # One at a time: sixteen pages that arrive together would take their slices in one turn of the loop.
         async with self._reading:
+            # What has arrived besides is taken in first, and the next pages are asked for.
+            await asyncio.sleep(0)
             return (await in_slices(PageReader(body))).page()
 
 

@@ -17,6 +17,7 @@ from vcf_tasks_async.answers import Answer, Trouble, error_for, undecodable
 from vcf_tasks_async.calls import Call, Reply, TokenSource
 from vcf_tasks_async.codec import decode_error
 from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
+from vcf_tasks_async.masking import masked_sample
 from vcf_tasks_async.policy import (
     Failure,
     Fate,
@@ -122,6 +123,8 @@ class Caller:
             if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
+                if call.arrived is not None:
+                    call.arrived()
                 result = await self._result(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
@@ -284,7 +287,7 @@ async def _result(call: Call[T], answer: Answer, token: Secret | None) -> tuple[
     try:
         return (await call.read(answer.body),)
     except DecodeError as error:
-        error.sample = call.redacted(error.sample.encode(), token).decode()
+        error.sample = masked_sample(error.sample, call.secrets_with(token))
         # Only its facts are of use: its frames hold the body, which may be large, or secret.
         return undecodable(answer, error.with_traceback(None))
 

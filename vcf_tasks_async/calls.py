@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -27,6 +26,7 @@ class Call(Generic[T]):
         read: makes the result of the answer's body; a DecodeError of a safe call is worth a repeat.
         secrets: what the answer must not tell, whoever repeats it there.
         gate: what it passes each time it is sent.
+        arrived: told that an answer has come whole, before it is read.
         waits_out: asked about a 403: whether it only says "not now", and is to be waited out.
         deadline: seconds for the whole call; None takes the policy's.
     """
@@ -41,16 +41,13 @@ class Call(Generic[T]):
     repeat: bool = True
     secrets: tuple[Secret, ...] = ()
     gate: Gate = OPEN
+    arrived: Callable[[], None] | None = None
     waits_out: Callable[[ErrorDetail | None], Awaitable[bool]] | None = None
     deadline: float | None = None
 
-    def redacted(self, body: bytes, token: Secret | None = None) -> bytes:
-        """*body* without the secrets of this call and its *token*, plain or as JSON writes them."""
-        for secret in self.secrets if token is None else (*self.secrets, token):
-            text = secret.reveal()
-            for shape in {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]} - {""}:
-                body = body.replace(shape.encode("utf-8", "surrogatepass"), b"***")
-        return body
+    def secrets_with(self, token: Secret | None) -> tuple[Secret, ...]:
+        """The secrets of this call, and the *token* that went with it."""
+        return self.secrets if token is None else (*self.secrets, token)
 
 
 @attrs.define

@@ -5,6 +5,7 @@ What comes and goes here may hold passwords: no error shows a piece of it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from vcf_tasks_async.address import task_path
@@ -20,10 +21,12 @@ from vcf_tasks_async.credential_models import (
     CredentialsUpdateSpec,
     ResourceCredentials,
 )
+from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.crowding import Crowd
 from vcf_tasks_async.errors import DecodeError, TaskNotFound, UnsupportedError
 from vcf_tasks_async.gate import Gate
-from vcf_tasks_async.pages import CredentialsPageReader
+from vcf_tasks_async.masking import masked
+from vcf_tasks_async.models import Task
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.status import Status
 
@@ -78,33 +81,34 @@ class CredentialApi:
 
     async def retry(
         self, task_id: str, spec: CredentialsUpdateSpec, gate: Gate, patience: float
-    ) -> Reply[None]:
-        """``PATCH /v1/credentials/tasks/{id}``; the answer is a `Task`, which tells no more than a look.
+    ) -> Reply[Task | None]:
+        """``PATCH /v1/credentials/tasks/{id}``; the answer is a `Task`, or nothing that matters.
 
         Args:
             patience: seconds for the whole call, so that ten operations in its way can be waited out.
         """
+        secrets = tuple(secrets_in(spec))
         call = Call(
             "PATCH",
             task_path(task_id, _TASKS),
             f"retry of credential task {task_id}",
-            _nothing,
+            partial(_read_told, secrets=secrets),
             # Bound to no name: the locals of a traceback would show it.
             body=encode(wire_document(spec)),
-            secrets=tuple(secrets_in(spec)),
+            secrets=secrets,
             gate=gate,
             waits_out=Crowd(self._running).is_full,
             deadline=patience,
         )
         return await self._caller.call(call, self._tokens)
 
-    async def cancel(self, task_id: str, gate: Gate, patience: float) -> Reply[None]:
-        """``DELETE /v1/credentials/tasks/{id}``: of a failed one."""
+    async def cancel(self, task_id: str, gate: Gate, patience: float) -> Reply[Task | None]:
+        """``DELETE /v1/credentials/tasks/{id}``: of a failed one. The answer is as that of `retry`."""
         call = Call(
             "DELETE",
             task_path(task_id, _TASKS),
             f"cancellation of credential task {task_id}",
-            _nothing,
+            _read_told,
             gate=gate,
             waits_out=Crowd(self._running).is_full,
             deadline=patience,
@@ -131,10 +135,16 @@ async def _read_resources(body: bytes) -> tuple[ResourceCredentials, ...]:
     return tuple(structure(each, ResourceCredentials, f"$[{i}]") for i, each in enumerate(document))
 
 
-async def _nothing(body: bytes) -> None:
+async def _read_told(body: bytes, secrets: tuple[Secret, ...] = ()) -> Task | None:
+    """The task that a write was answered with, without *secrets*; None with nothing, or with other JSON."""
+    if not body.strip():
+        return None
     # As `api` has it: what is no JSON is no word of SDDC Manager's.
-    if body.strip():
-        parse_json(body, guarded=True)
+    parse_json(body, guarded=True)
+    try:
+        return structure(parse_json(masked(body, secrets), guarded=True), Task, guarded=True)
+    except DecodeError:
+        return None
 
 
 def _subtask_in(document: Any, subtask_id: str) -> CredentialsSubTask:

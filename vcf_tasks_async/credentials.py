@@ -28,12 +28,15 @@ from vcf_tasks_async.errors import NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
+from vcf_tasks_async.models import Task
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.targets import Targets
 from vcf_tasks_async.wiring import Wiring
 from vcf_tasks_async.writes import Look, Send, Writer
 
 SpecMaker = Callable[[str], CredentialsUpdateSpec | Awaitable[CredentialsUpdateSpec]]
+# What the answers to writes showed, by the id that was asked for.
+_Told = dict[str, Task | None]
 
 # Seconds for which ten operations in the way are waited out: a rotation takes some minutes.
 _PATIENCE: Final = 900.0
@@ -118,7 +121,9 @@ class Credentials:
         """
         return await self._opened().credential_api.resource_credentials(checked_id(task_id))
 
-    async def retry(self, task_id: str, spec: CredentialsUpdateSpec, *, patience: float = _PATIENCE) -> None:
+    async def retry(
+        self, task_id: str, spec: CredentialsUpdateSpec, *, patience: float = _PATIENCE
+    ) -> Task | None:
         """Ask SDDC Manager to retry a failed credential task, and make sure that it was heard.
 
         Sent at most once. When the answer is lost, the task is looked at instead of asking again.
@@ -127,6 +132,10 @@ class Credentials:
             task_id: the task's id.
             spec: what is to be done; the API asks for it with each retry.
             patience: seconds for the whole call, while ten operations run and there is no room for this one.
+
+        Returns:
+            the task as the answer showed it, which may still be the old failure; None where it held none.
+            `TaskSession.wait` follows it by its id.
 
         Raises:
             BadRequest: the task has not failed, or the spec is not taken.
@@ -142,10 +151,12 @@ class Credentials:
             >>> elements = await session.credentials.resource_credentials(task_id)
             >>> await session.credentials.retry(task_id, CredentialsUpdateSpec("ROTATE", elements))
         """
-        writer = self._retrier(checked_spec(spec), checked_seconds("patience", patience))
+        told: _Told = {}
+        writer = self._retrier(checked_spec(spec), checked_seconds("patience", patience), told)
         raise_unless_accepted(await writer.perform(Action.RETRY_CREDENTIALS, checked_id(task_id)))
+        return told.get(task_id)
 
-    async def cancel(self, task_id: str, *, patience: float = _PATIENCE) -> None:
+    async def cancel(self, task_id: str, *, patience: float = _PATIENCE) -> Task | None:
         """Ask SDDC Manager to cancel a credential task that has failed: the opposite of `TaskSession.cancel`.
 
         Sent at most once. When the answer is lost, the task is looked at instead of asking again.
@@ -154,14 +165,19 @@ class Credentials:
             task_id: the task's id.
             patience: as for `retry`.
 
+        Returns:
+            as `retry` does.
+
         Raises:
             BadRequest: the task has not failed.
             Forbidden, OutcomeUnknownError, NotSentError, DeadlineError: see `retry`.
 
         Source: ``DELETE /v1/credentials/tasks/{id}``, VMware Cloud Foundation API 9.0.
         """
-        writer = self._canceller(checked_seconds("patience", patience))
+        told: _Told = {}
+        writer = self._canceller(checked_seconds("patience", patience), told)
         raise_unless_accepted(await writer.perform(Action.CANCEL_CREDENTIALS, checked_id(task_id)))
+        return told.get(task_id)
 
     def retry_many(
         self,
@@ -246,18 +262,22 @@ class Credentials:
         concurrency = min(wiring.concurrency, MOST_AT_ONCE) if concurrency is None else concurrency
         return start_many(wiring, writer, action, targets, concurrency, journal, wait, **how)
 
-    def _retrier(self, spec: CredentialsUpdateSpec | SpecMaker, patience: float) -> Writer:
+    def _retrier(
+        self, spec: CredentialsUpdateSpec | SpecMaker, patience: float, told: _Told | None = None
+    ) -> Writer:
         wiring = self._opened()
         api, seconds = wiring.credential_api, wiring.policy.deadline
 
         # What a look at the task must not repeat, as its retry must not: of those that were not taken.
         sent: dict[str, tuple[Secret, ...]] = {}
 
-        async def send(task_id: str, gate: Gate) -> Reply[None]:
+        async def send(task_id: str, gate: Gate) -> Reply[Task | None]:
             made = await _made(spec, task_id, seconds) if callable(spec) else spec
             sent[task_id] = tuple(secrets_in(made))
             reply = await wiring.retrying(task_id, api.retry(task_id, made, gate, patience))
             del sent[task_id]
+            if told is not None:
+                told[task_id] = reply.value
             return reply
 
         async def look(task_id: str) -> CredentialsTask:
@@ -265,11 +285,14 @@ class Credentials:
 
         return self._writer({Action.RETRY_CREDENTIALS: send}, look, patience + seconds)
 
-    def _canceller(self, patience: float) -> Writer:
+    def _canceller(self, patience: float, told: _Told | None = None) -> Writer:
         api = self._opened().credential_api
 
-        async def send(task_id: str, gate: Gate) -> Reply[None]:
-            return await api.cancel(task_id, gate, patience)
+        async def send(task_id: str, gate: Gate) -> Reply[Task | None]:
+            reply = await api.cancel(task_id, gate, patience)
+            if told is not None:
+                told[task_id] = reply.value
+            return reply
 
         return self._writer({Action.CANCEL_CREDENTIALS: send}, api.get, patience)
 

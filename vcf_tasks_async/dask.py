@@ -28,11 +28,15 @@ from vcf_tasks_async.jobs import run_job
 from vcf_tasks_async.remote import Part, Parts
 from vcf_tasks_async.remote_fleet import RemoteFleet, sites_of
 
+__all__ = ["DaskFleet"]
+
 # The share of a zone's resource that a job takes: with zone-sfo=1 a worker takes up to 64 jobs of the zone at
 # a time, as far as its threads go. A power of two, so that shares add up to the whole exactly.
 _SHARE: Final = 1 / 64
 # Seconds that a job waits for an answer.
 _PATIENCE: Final = 30.0
+# Seconds without an answer after which a job asks the cluster whether anybody still waits for it.
+_DOUBT: Final = 1.0
 # Seconds for telling jobs that nobody answers any more.
 _FAREWELL: Final = 2.0
 # Jobs of one part that may lose touch without their worker being lost.
@@ -168,11 +172,13 @@ class _Work:
         job = part.job
         resources = {f"zone-{job.site.zone}": _SHARE} if job.site.zone is not None else None
         for attempt in range(_ATTEMPTS):
+            key = f"{self._name}-{job.name}-{attempt}"
             future = self._futures[job.name] = self._client.submit(
                 _do,
                 job,
                 self._name,
-                key=f"{self._name}-{job.name}-{attempt}",
+                key,
+                key=key,
                 resources=resources,
                 pure=False,
             )
@@ -230,25 +236,18 @@ class _Work:
         await queue.put(pickle.dumps((number, answer)))
 
 
-def _no_worker(zone: str | None) -> UsageError:
-    if zone is None:
-        return UsageError("the cluster has no worker: start one with `dask worker`")
-    return UsageError(
-        f'no worker of the cluster reaches zone {zone}: start one with --resources "zone-{zone}=1"'
-    )
-
-
-async def _do(job: Job, inbox: str) -> None:
+async def _do(job: Job, inbox: str, key: str) -> None:
     """What runs on the worker."""
-    async with _QueueLine(job.name, inbox) as line:
+    async with _QueueLine(job.name, inbox, key) as line:
         await run_job(job, line)
 
 
 class _QueueLine:
     """A job's line to the client: questions into one queue of all jobs, answers out of one of its own."""
 
-    def __init__(self, site: str, inbox: str) -> None:
+    def __init__(self, site: str, inbox: str, key: str) -> None:
         self._site = site
+        self._key = key
         self._attempt = f"{inbox}-{uuid4().hex}"
         self._inbox_name = inbox
         self._number = 0
@@ -279,7 +278,10 @@ class _QueueLine:
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._inbox.put(pickle.dumps((self._site, self._attempt, number, what, about)))
-                await asyncio.wait((answer, self._reading), return_when=asyncio.FIRST_COMPLETED)
+                while not await self._has_come(answer):
+                    if await self._is_forgotten():
+                        # It was left before this job's first word, which nobody reads.
+                        raise ConnectionError("nobody waits for this job any more")
         except KeyError:
             raise ConnectionError("the client's queue is gone") from None
         finally:
@@ -287,6 +289,16 @@ class _QueueLine:
         if not answer.done():
             raise ConnectionError("nobody answers any more")
         return answer.result()
+
+    async def _has_come(self, answer: asyncio.Future[Any]) -> bool:
+        """Whether *answer* is there, or no more will come; False when that takes long."""
+        waited = (answer, self._reading)
+        done, _ = await asyncio.wait(waited, timeout=_DOUBT, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+
+    async def _is_forgotten(self) -> bool:
+        scheduler: Any = get_client().scheduler
+        return (await scheduler.get_task_status(keys=[self._key]))[self._key] is None
 
     async def _read(self) -> None:
         while True:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
 from vcf_tasks_async.base import ABSENT
-from vcf_tasks_async.credential_models import CredentialsTask
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.models import Resource, Task
 from vcf_tasks_async.status import Status
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.credential_models import CredentialsTask
 
 StatusInput = Status | str | Iterable[Status | str]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -144,9 +147,10 @@ class TaskFilter:
     def _resources_match(self, task: Task | CredentialsTask) -> bool:
         if self.resource_id is None and self.resource_type is None:
             return True
-        if isinstance(task, CredentialsTask) or task.resources is ABSENT:
+        resources = getattr(task, "resources", ABSENT)  # a credential task names none
+        if resources is ABSENT:
             return True
-        mine: list[Resource] = [*task.resources]
+        mine: list[Resource] = [*resources]
         for _, node in task.walk():
             mine += getattr(node, "resources", ())
         if not mine:

@@ -36,7 +36,8 @@ class Fleet(FleetActs):
 
     An async context manager. Nothing is opened before ``async with``; a site's session is opened, and logged
     in, when it is first needed. A site that is down, slow or refuses the login costs the others nothing, and
-    is reported: see `SiteTrouble`.
+    is reported: see `SiteTrouble`. Where one machine does not reach all sites, there is
+    `vcf_tasks_async.dask.DaskFleet`.
 
     Args:
         sites: `Site` by name. A name is 1 to 64 of ``A-Z a-z 0-9 . _ -``.
@@ -96,6 +97,11 @@ class Fleet(FleetActs):
     def sites(self) -> dict[str, Site]:
         """The sites, by name."""
         return dict(self._sites)
+
+    @property
+    def concurrency(self) -> int:
+        """Requests in flight at most, over all sites."""
+        return self._limiter.limit
 
     async def __aenter__(self) -> Self:
         if self._loop is not None:
@@ -176,7 +182,8 @@ class Fleet(FleetActs):
             where: which tasks, of all sites; or a filter for each site that is meant, by its name.
             page_size: tasks on a page, 1 to 100. None: 100, and fewer where there are many sites, so that
                 all listings together hold a few thousand tasks, however slow the reader is.
-            prefetch: pages in flight at once, at each site; twice as many are held at most.
+            prefetch: pages in flight at once, at each site; twice as many are held at most, six times as many
+                while the reader waits for one that is slow.
             strict: raise for elements that can't be read; see `TaskSession.stream`.
             raise_troubles: False: a site that can't be listed is left to `FleetStream.troubles`.
 

@@ -12,7 +12,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
-    Generator,
     Iterable,
     Iterator,
     Sequence,
@@ -21,18 +20,18 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import anyio
 import attrs
 
 from vcf_tasks_async.bulk import BulkRun
-from vcf_tasks_async.errors import DeadlineError, UsageError, VcfTasksError
+from vcf_tasks_async.errors import DeadlineError, VcfTasksError
+from vcf_tasks_async.fleet_merge import OutcomesOnce
 from vcf_tasks_async.fleet_report import FleetReport
 from vcf_tasks_async.fleet_targets import Lane, checked_pair, id_of
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.mailbox import Mailbox
 from vcf_tasks_async.merging import Merge, Spawn
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.session import TaskSession
@@ -66,7 +65,7 @@ class Plan:
     journals: Path | None
 
 
-class FleetRun(Mailbox[SiteOutcome]):
+class FleetRun(OutcomesOnce):
     """A run over a fleet. Made by `Fleet.retry_many` and `cancel_many`; does nothing until it is used.
 
     Await it for the report, or use it with ``async with`` for the outcomes as they come. A site that can't be
@@ -89,11 +88,7 @@ class FleetRun(Mailbox[SiteOutcome]):
     ) -> None:
         self.report = FleetReport(plan.action)
         self._runs = _Runs(plan, self.report, open_session, spawn)
-        self._used = False
         super().__init__(self._runs)
-
-    def __await__(self) -> Generator[Any, Any, FleetReport]:
-        return self._to_the_end().__await__()
 
     async def _to_the_end(self) -> FleetReport:
         runs = self._runs
@@ -104,17 +99,6 @@ class FleetRun(Mailbox[SiteOutcome]):
                 await runs.bell.wait()
         runs.raise_broken()
         return self.report
-
-    async def __aenter__(self) -> Self:
-        if self._used:
-            raise UsageError("a run over a fleet runs once: call retry_many or cancel_many again for another")
-        self._used = True
-        return await super().__aenter__()
-
-    async def __anext__(self) -> SiteOutcome:
-        if not self._used:
-            raise UsageError("outcomes come inside `async with fleet.retry_many(…) as outcomes:`")
-        return await super().__anext__()
 
     def stop(self, why: str) -> None:
         """End early: no new write starts, those in flight have 5 seconds, and the outcomes still come.

@@ -1,14 +1,19 @@
-"""What the streams of a fleet share: one pump for each site, and the sites in trouble."""
+"""What the streams of a fleet share: one pump for each site, and its troubles; and what its runs share."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from vcf_tasks_async.errors import VcfTasksError
+from vcf_tasks_async.errors import UsageError, VcfTasksError
+from vcf_tasks_async.mailbox import Box, Mailbox
 from vcf_tasks_async.merging import Merge, Spawn
 from vcf_tasks_async.session import TaskSession
-from vcf_tasks_async.sites import SiteTrouble, SiteTroubles
+from vcf_tasks_async.sites import SiteOutcome, SiteTrouble, SiteTroubles
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.fleet_report import FleetReport
 
 T = TypeVar("T")
 OpenSession = Callable[[str], Awaitable[TaskSession]]
@@ -46,3 +51,28 @@ class SiteMerge(Merge[T]):
     def end(self) -> None:
         if self.troubles and self.raise_troubles:
             raise SiteTroubles.of(self.troubles, len(self.names))
+
+
+class OutcomesOnce(Mailbox[SiteOutcome]):
+    """A run over a fleet: it runs once, awaited for its report, or with ``async with`` for its outcomes."""
+
+    def __init__(self, box: Box[SiteOutcome]) -> None:
+        self._used = False
+        super().__init__(box)
+
+    def __await__(self) -> Generator[Any, Any, FleetReport]:
+        return self._to_the_end().__await__()
+
+    @abstractmethod
+    async def _to_the_end(self) -> FleetReport: ...
+
+    async def __aenter__(self) -> Self:
+        if self._used:
+            raise UsageError("a run over a fleet runs once: call retry_many or cancel_many again for another")
+        self._used = True
+        return await super().__aenter__()
+
+    async def __anext__(self) -> SiteOutcome:
+        if not self._used:
+            raise UsageError("outcomes come inside `async with fleet.retry_many(…) as outcomes:`")
+        return await super().__anext__()

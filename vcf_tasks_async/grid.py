@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
 import attrs
+
+from vcf_tasks_async.steps import parse_timestamp
+
+NEWEST_FIRST: Final = "newest first"
+OLDEST_FIRST: Final = "oldest first"
 
 
 @attrs.frozen
@@ -72,3 +81,19 @@ class Grid:
 
     def _reach(self, boundary: int) -> tuple[int, int]:
         return max((min(boundary % s, s - boundary % s), s) for s in range(1, self.step + 1))
+
+
+def orders_of(created: Sequence[str | None]) -> set[str]:
+    """Which of newest first and oldest first the timestamps allow; neither where one can't be read."""
+    stamps: Sequence[Any] = created
+    if not all(stamp and stamp.endswith("Z") and len(stamp) == len(created[0] or "") for stamp in created):
+        # Only texts of one shape sort like the moments they name.
+        stamps = [parse_timestamp(stamp) for stamp in created]
+        if None in stamps:
+            return set()
+    orders = set()
+    if all(a >= b for a, b in pairwise(stamps)):
+        orders.add(NEWEST_FIRST)
+    if all(a <= b for a, b in pairwise(stamps)):
+        orders.add(OLDEST_FIRST)
+    return orders

@@ -16,7 +16,7 @@ import anyio
 import attrs
 
 from vcf_tasks_async.address import checked_id
-from vcf_tasks_async.errors import OutcomeUnknownError, TaskNotFound, VcfTasksError
+from vcf_tasks_async.errors import OutcomeUnknownError, TaskNotFound, UsageError, VcfTasksError
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import HistoryAnswer, HistoryFailure, Task
 from vcf_tasks_async.targets import Source, Targets
@@ -41,7 +41,8 @@ class HistoryDeletion:
 
     Attributes:
         successful: ids whose history is gone: deleted, or found gone after a lost answer.
-        failed: those that SDDC Manager did not delete, with its code and words.
+        failed: those that SDDC Manager did not delete, with its code and words; and those that can be no id,
+            for which it was not asked.
         unknown: ids that were asked for, and of which neither the answer nor a look tells.
 
     Example:
@@ -91,7 +92,7 @@ async def delete_histories(targets: Targets, delete: Delete, look: Look) -> Hist
     """
     source, result, seen = Source(targets), HistoryDeletion(), IdSet()
     try:
-        while chunk := await _chunk(source, seen):
+        while chunk := await _chunk(source, seen, result):
             await _delete_chunk(chunk, delete, look, result)
         if source.error is not None:
             raise source.error
@@ -107,12 +108,17 @@ async def delete_histories(targets: Targets, delete: Delete, look: Look) -> Hist
     return result
 
 
-async def _chunk(source: Source, seen: IdSet) -> list[str]:
+async def _chunk(source: Source, seen: IdSet, result: HistoryDeletion) -> list[str]:
+    """The next ids to ask for; those that may not be asked for are among the failed ones of *result*."""
     ids: list[str] = []
     while len(ids) < CHUNK and (target := await source.take()) is not None:
-        task_id = checked_id(target if isinstance(target, str) else target.id)
-        if seen.add(task_id):
-            ids.append(task_id)
+        task_id = target if isinstance(target, str) else target.id
+        if not seen.add(task_id):
+            continue
+        try:
+            ids.append(checked_id(task_id))
+        except UsageError as error:
+            result.failed.append(HistoryFailure(task_id, message=f"not asked for: {error}"))
     return [] if source.error is not None else ids
 
 

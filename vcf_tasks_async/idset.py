@@ -8,6 +8,8 @@ from typing import Final
 # Up to here the ids themselves are kept: exact, and quicker than anything written in Python.
 _EXACT: Final = 4096
 _FULL: Final = 0.75
+# More ids than this are never expected, whoever says so.
+_LIKELY: Final = 1_000_000
 
 
 class IdSet:
@@ -23,12 +25,12 @@ class IdSet:
         (True, False, 1)
     """
 
-    __slots__ = ("_count", "_exact", "_tables", "_used")
+    __slots__ = ("_count", "_exact", "_expected", "_tables", "_used")
 
     def __init__(self) -> None:
         self._exact: set[str] | None = set()
         self._tables: list[array[int]] = []
-        self._count = self._used = 0
+        self._count = self._used = self._expected = 0
 
     def __len__(self) -> int:
         return self._count if self._exact is None else len(self._exact)
@@ -38,6 +40,11 @@ class IdSet:
             return task_id in self._exact
         fingerprint = _fingerprint(task_id)
         return any(_place(table, fingerprint) < 0 for table in self._tables)
+
+    def expect(self, count: int) -> None:
+        """Make the first table large enough for *count* ids: one table of the right size is the smallest."""
+        # A server's word: one that counts in billions gets no memory for it.
+        self._expected = min(count, _LIKELY)
 
     def add(self, task_id: str) -> bool:
         """Take *task_id* in; False when it was there already."""
@@ -55,7 +62,8 @@ class IdSet:
 
     def _insert(self, fingerprint: int) -> bool:
         if not self._tables or self._used >= _FULL * len(self._tables[-1]):
-            size = 2 * len(self._tables[-1]) if self._tables else 8 * _EXACT
+            first = max(8 * _EXACT, int(self._expected / _FULL) + 1)
+            size = 2 * len(self._tables[-1]) if self._tables else first
             self._tables.append(array("q", bytes(8 * size)))
             self._used = 0
         *older, table = self._tables

@@ -6,14 +6,14 @@ Nothing here awaits; whoever has a large page on an event loop takes it in steps
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, ClassVar
 
 import attrs
 
 from vcf_tasks_async import shapes
-from vcf_tasks_async.base import Guarded
+from vcf_tasks_async.base import Guarded, Model
 from vcf_tasks_async.codec import has_too_many, malformed, parse_json, structure
-from vcf_tasks_async.credential_models import CredentialsTask, CredentialsTaskPage
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.folding import quick_task
 from vcf_tasks_async.models import PageMetadata, Task, TaskPage
@@ -23,7 +23,7 @@ from vcf_tasks_async.structuring import hidden, is_too_deep, kind_of
 _OF_A_PAGE = ("elements", "pageMetadata")
 
 
-class _Elements(Iterator[None]):
+class ElementReader(Iterator[None]):
     """The elements of a page, structured one a step, so that a caller on an event loop can breathe between.
 
     Raises:
@@ -31,7 +31,7 @@ class _Elements(Iterator[None]):
             is kept for `TaskPage.malformed`.
     """
 
-    _item: ClassVar[type[Task | CredentialsTask]]
+    _item: ClassVar[type[Model]]
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -80,7 +80,7 @@ class _Elements(Iterator[None]):
         return {**fields, "malformed": tuple(self._malformed)}
 
 
-class PageReader(_Elements):
+class PageReader(ElementReader):
     """A page of tasks, structured one element a step.
 
     Example:
@@ -97,16 +97,6 @@ class PageReader(_Elements):
     def page(self) -> TaskPage:
         """The page, once all steps are done."""
         return TaskPage(**self._fields())
-
-
-class CredentialsPageReader(_Elements):
-    """A page of credential tasks, structured one element a step."""
-
-    _item = CredentialsTask
-
-    def page(self) -> CredentialsTaskPage:
-        """The page, once all steps are done."""
-        return CredentialsTaskPage(**self._fields())
 
 
 @attrs.frozen
@@ -155,6 +145,12 @@ def decode_page(body: bytes) -> TaskPage:
     return reader.page()
 
 
+@cache
 def prepare() -> None:
-    """Make the decoders: some 6 ms, the first time. For a thread, before anybody waits for a page."""
+    """Make the decoders: some 10 ms, the first time. For a thread, before anybody waits for a page."""
     decode_page(b'{"elements": [{"id": "a758"}], "pageMetadata": {}}')
+
+
+def is_prepared() -> bool:
+    """Whether the decoders are there, and no thread is needed any more."""
+    return prepare.cache_info().currsize > 0

@@ -2,7 +2,9 @@
 
 Offsets move while tasks are created, purged or leave the filter during a listing. So the pages are
 read once, side by side, and then the first and the last are looked at again. Where the server lists by
-creation time, that shows every move: a new task stands on one of the two, a lost one changes the count.
+creation time, that shows every move: a new task stands on one of the two, a lost one changes the count. Where
+new tasks come last, the last page is looked at before the others as well: read after them alone, it would
+hide that one task went and another came meanwhile.
 
 At the first sign of a move, or where the order proves nothing, the listing is read with overlaps: each
 read shares a task with the one before it. Reads that overlap from the first position to the end leave
@@ -13,14 +15,11 @@ with each other. A listing of few pages is read so from the start: it costs no m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from vcf_tasks_async.grid import Grid, PageRequest, Read
+from vcf_tasks_async.grid import OLDEST_FIRST, Grid, PageRequest, Read, orders_of
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import Task, TaskPage
-from vcf_tasks_async.steps import parse_timestamp
 
 # Up to this many pages, overlaps cost no more than looking at the first and the last again.
 _FEW: Final = 3
@@ -31,8 +30,9 @@ _SWEEPS: Final = 50
 
 
 class _Sweep(Protocol):
-    """One way through the listing."""
+    """One way through the listing; *probes*: what is open is a mere look, its tasks are read in place."""
 
+    probes: bool
     over: bool
     whole: bool
 
@@ -46,14 +46,23 @@ class _Plain:
     def __init__(self, grid: Grid, first: Read, total: int) -> None:
         self._grid, self._total = grid, total
         self._pages = grid.pages(total)
-        self._next = self._fed = 1
+        self._fed = 1
         self._first = self._last = first
-        self._order = _by_time(first.created)
+        self._order = orders_of(first.created)
         self.over = not self._order
         self.whole = False
+        self.probes = OLDEST_FIRST in self._order
+        self._probe: Read | None = None
+        # 0 is the look at the last page before all else.
+        self._next = 0 if self.probes else 1
 
     def next_step(self) -> tuple[PageRequest, int] | None:
         index = self._next
+        if index == 0:
+            self._next = 1
+            return self._grid.page(self._pages - 1)
+        if self.probes:
+            return None
         if index < self._pages:
             self._next += 1
             return self._grid.page(index)
@@ -64,40 +73,31 @@ class _Plain:
         return None
 
     def feed(self, read: Read) -> None:
+        if self.probes:
+            self.probes = False
+            self._probe = read
+            self.over = read.total != self._total
+            return
         index = self._fed
         self._fed += 1
         if index < self._pages:
             expected = min(self._grid.step, self._total - read.offset)
             still = read.received == expected and read.fresh == len(read.ids)
-            self._order &= _by_time((*self._last.created[-1:], *read.created))
+            self._order &= orders_of((*self._last.created[-1:], *read.created))
             still = still and bool(self._order)
             self._last = read
         else:
-            still = read.ids == (self._first if index == self._pages else self._last).ids
+            still = read.ids == (self._first if index == self._pages else self._probe or self._last).ids
         if not still or read.total != self._total:
             self.over = True
         elif self._fed == self._pages + 2:
             self.over = self.whole = True
 
 
-def _by_time(created: Sequence[str | None]) -> set[str]:
-    """Which of newest first and oldest first the timestamps allow; neither where one can't be read."""
-    stamps: Sequence[Any] = created
-    if not all(stamp and stamp.endswith("Z") and len(stamp) == len(created[0] or "") for stamp in created):
-        # Only texts of one shape sort like the moments they name.
-        stamps = [parse_timestamp(stamp) for stamp in created]
-        if None in stamps:
-            return set()
-    orders = set()
-    if all(a >= b for a, b in pairwise(stamps)):
-        orders.add("newest first")
-    if all(a <= b for a, b in pairwise(stamps)):
-        orders.add("oldest first")
-    return orders
-
-
 class _Chained:
     """Pages with overlaps, each read linked to the one before by a task that both hold."""
+
+    probes = False
 
     def __init__(self, grid: Grid, total: int, first: Read | None = None) -> None:
         self._grid = grid
@@ -147,6 +147,8 @@ class _Chained:
 class _Probing:
     """For servers that don't tell where pages are: one page after the other until nothing new comes."""
 
+    probes = False
+
     def __init__(self, size: int, first: Read) -> None:
         self._size = size
         self._number = 0
@@ -178,7 +180,7 @@ class _Probing:
 class _Rest:
     """The pages that are left after one that could not be had, once each. Proves nothing."""
 
-    whole = False
+    probes = whole = False
 
     def __init__(self, grid: Grid, index: int, total: int) -> None:
         self._grid, self._next, self._pages = grid, index, grid.pages(total)
@@ -254,7 +256,8 @@ class Listing:
     def feed(self, page: TaskPage) -> list[Task]:
         """Take the answer to the oldest open request; returns the tasks not seen before, in order."""
         sweep, offset = self._asked.popleft()
-        fresh = [task for task in page.elements if self._seen.add(task.id)]
+        probe = sweep is not None and sweep.probes
+        fresh = [] if probe else [task for task in page.elements if self._seen.add(task.id)]
         self._found += len(fresh)
         metadata = page.page_metadata
         total = metadata.total_elements if metadata else None
@@ -289,7 +292,9 @@ class Listing:
         if self.done or self._grid is None:
             return
         if not isinstance(self._sweep, _Rest):
-            asked = max(offset, *(ahead for _, ahead in self._asked), 0)
+            # A look ahead is the only request open then.
+            looked = sweep is not None and sweep.probes
+            asked = 0 if looked else max(offset, *(ahead for _, ahead in self._asked), 0)
             self._sweep = _Rest(self._grid, asked // self._grid.step + 1, self.total or 0)
         elif sweep is self._sweep:
             self._sweep.feed(None)
@@ -304,6 +309,7 @@ class Listing:
         elif first.total is None or number is None or not first.received:
             self._sweep = _Probing(self._size, first)
         else:
+            self._seen.expect(first.total)
             self._grid = grid = Grid(number, self._size, first.received)
             plain = _Plain(grid, first, first.total)
             few = grid.pages(first.total) <= _FEW and grid.can_overlap(first.total)

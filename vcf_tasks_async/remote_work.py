@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from time import monotonic
-from typing import Any, Self
+from typing import Any
 
 from vcf_tasks_async.errors import UsageError, VcfTasksError, WaitError
+from vcf_tasks_async.fleet_merge import OutcomesOnce
 from vcf_tasks_async.fleet_report import FleetReport
 from vcf_tasks_async.fleet_targets import id_of
 from vcf_tasks_async.job_words import End, Job, Verb
@@ -135,7 +136,7 @@ class RunParts(Parts[SiteOutcome]):
         """Troubles stand in the report."""
 
 
-class RemoteRun(Mailbox[SiteOutcome]):
+class RemoteRun(OutcomesOnce):
     """A run over a fleet whose parts are jobs on other machines; else as `FleetRun`.
 
     Attributes:
@@ -145,11 +146,7 @@ class RemoteRun(Mailbox[SiteOutcome]):
     def __init__(self, parts: RunParts) -> None:
         self.report = parts.report
         self._parts = parts
-        self._used = False
         super().__init__(parts)
-
-    def __await__(self) -> Generator[Any, Any, FleetReport]:
-        return self._to_the_end().__await__()
 
     async def _to_the_end(self) -> FleetReport:
         parts = self._parts
@@ -160,17 +157,6 @@ class RemoteRun(Mailbox[SiteOutcome]):
                 parts.raise_broken()
                 await parts.bell.wait()
         return self.report
-
-    async def __aenter__(self) -> Self:
-        if self._used:
-            raise UsageError("a run over a fleet runs once: call retry_many or cancel_many again for another")
-        self._used = True
-        return await super().__aenter__()
-
-    async def __anext__(self) -> SiteOutcome:
-        if not self._used:
-            raise UsageError("outcomes come inside `async with fleet.retry_many(…) as outcomes:`")
-        return await super().__anext__()
 
     async def aclose(self) -> None:
         """End as leaving the ``async with`` does: no new write, and some seconds for those in flight."""

@@ -11,7 +11,6 @@ from vcf_tasks_async.address import Tls, checked_id, parse_address, parse_proxy
 from vcf_tasks_async.api import checked_count, checked_size
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
 from vcf_tasks_async.collection import TaskCollection
-from vcf_tasks_async.credentials import Credentials
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.folding import compact
@@ -26,6 +25,8 @@ from vcf_tasks_async.wiring import Plan, Wiring
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from vcf_tasks_async.credentials import Credentials
 
 
 class TaskSession(Acts, Follows, Upkeep):
@@ -150,6 +151,9 @@ class TaskSession(Acts, Follows, Upkeep):
             >>> async for task in session.credentials.stream(TaskFilter(status=Status.FAILED)):
             ...     print(task.type, task.cause)
         """
+        # Few programs need it, and its classes take a while to make.
+        from vcf_tasks_async.credentials import Credentials  # noqa: PLC0415
+
         return Credentials(self._opened)
 
     # --- reading ------------------------------------------------------------------------------------
@@ -207,7 +211,8 @@ class TaskSession(Acts, Follows, Upkeep):
         Args:
             where: which tasks; None for all.
             page_size: tasks on a page, 1 to 100.
-            prefetch: pages in flight at once; twice as many are held at most.
+            prefetch: pages in flight at once; twice as many are held at most, six times as many while the
+                reader waits for one that is slow.
             strict: raise for a page with elements that can't be read, before its tasks, instead of noting
                 them in `TaskStream.malformed`.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from types import GenericAlias
 from typing import Any, Final, NamedTuple, get_args
 
 import attrs
@@ -20,13 +21,8 @@ from vcf_tasks_async.base import ABSENT, NO_EXTRA, Model, twin
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.structuring import LEAVES, fields_of, is_model, is_tuple
 
-# Any to the type checkers: the extra `speed` need not be there.
-msgspec: Any = None
-with suppress(ImportError):
-    msgspec = import_module("msgspec")
-
-# False leaves everything to the slow way.
-AVAILABLE = msgspec is not None
+# False leaves everything to the slow way: the extra `speed` need not be there.
+AVAILABLE = find_spec("msgspec") is not None
 # The keys of a page; and a letter of theirs as JSON need not, but may, write it.
 _KEYS: Final = (b'"elements"', b'"pageMetadata"')
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
@@ -97,7 +93,7 @@ def outline(element: Any) -> Any:
 def _decoded(decoder: Any, body: Any) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (_msgspec().DecodeError, UnicodeDecodeError, RecursionError):
         # Raised anew below: the trace of this one would hold a part of the body.
         pass
     raise MisfitError
@@ -112,10 +108,17 @@ class _Ways(NamedTuple):
 
 
 @cache
+def _msgspec() -> Any:
+    """Imported with the first task. Any to the type checkers, who may not have it."""
+    return import_module("msgspec")
+
+
+@cache
 def _ways() -> _Ways:
+    msgspec = _msgspec()
     page = msgspec.defstruct(
         "Page",
-        [("elements", list[msgspec.Raw]), ("pageMetadata", msgspec.Raw, None)],
+        [("elements", GenericAlias(list, msgspec.Raw)), ("pageMetadata", msgspec.Raw, None)],
         forbid_unknown_fields=True,
     )
     decoder = msgspec.json.Decoder
@@ -145,7 +148,7 @@ def _shape(
             for field, _, t in fields_of(cls)
             if not _is_open(t) and (only is None or field.name in only)
         ]
-        known[cls, level] = msgspec.defstruct(
+        known[cls, level] = _msgspec().defstruct(
             f"{cls.__name__}{level}",
             fields,
             rename={field.name: key for field, key, _ in fields_of(cls)},

@@ -40,9 +40,11 @@ class Step(Model):
     __slots__ = ()
 
     if TYPE_CHECKING:
+        name: str | None
         raw_status: str | None
         creation_timestamp: str | None
         completion_timestamp: str | None
+        errors: tuple[ErrorDetail, ...]
 
     @property
     def status(self) -> Status:
@@ -81,6 +83,14 @@ class Step(Model):
         if created is None or completed is None or completed < created:
             return None
         return completed - created
+
+    @property
+    def reason(self) -> Failure | None:
+        """What its own errors say, whatever its status; None where they say nothing. `Task.failure` has all.
+
+        The first error that says something, and in it the innermost one; else the first remedy.
+        """
+        return _failure_of(self.errors)
 
     def branches(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
         """What hangs below it, by the name it has in the document."""
@@ -145,6 +155,47 @@ class ErrorDetail(Model):
         return next(filter(None, map(_words, (self.message, *causes, self.label, self.error_code))), None)
 
 
+@attrs.frozen
+class Failure:
+    """Why a task failed, in parts. The texts are the server's own: `inert` makes them fit for a terminal.
+
+    Attributes:
+        text: the innermost error's words, on one line; None where no reason was given.
+        remedy: what SDDC Manager says to do about it, likewise.
+        path: the place of the subtask or stage that failed, such as ``subTasks[2].stages[0]``; empty where
+            the task's own errors told it, or nothing did.
+        step: that subtask or stage; None likewise.
+        error: the error that the words are from.
+        error_code: its code, or that of the error round it.
+        reference_token: what support asks for, likewise.
+
+    Example:
+        >>> wrong = ErrorDetail("DNS_1", message="No such host", remediation_message="Add a record")
+        >>> names = SubTask(name="Resolve names", raw_status="FAILED", errors=(wrong,))
+        >>> task = Task(id="a758", raw_status="Failed", sub_tasks=(names,))
+        >>> task.failure.path, task.failure.step.name, task.failure.error_code
+        ('subTasks[0]', 'Resolve names', 'DNS_1')
+        >>> print(task.failure)
+        No such host — Add a record
+    """
+
+    text: str | None = None
+    remedy: str | None = None
+    path: str = ""
+    step: Step | None = attrs.field(default=None, repr=False)
+    error: ErrorDetail | None = attrs.field(default=None, repr=False)
+    error_code: str | None = None
+    reference_token: str | None = None
+
+    def __str__(self) -> str:
+        """In one line; empty where there is nothing to say."""
+        if self.text is not None:
+            return f"{self.text} — {self.remedy}" if self.remedy else self.text
+        if self.remedy is not None:
+            return self.remedy
+        return "" if self.step is None else f"{self.step.name or 'a subtask'} failed and gave no reason"
+
+
 class AnyTask(Step):
     """What tasks and credential tasks share: an id, a tree of steps, and what can be told of the whole."""
 
@@ -188,23 +239,31 @@ class AnyTask(Step):
             pending += _children(path + ".", node)
 
     @property
-    def cause(self) -> str | None:
-        """Why it failed, in one line: the first failed subtask's innermost error, and its remedy.
+    def failure(self) -> Failure | None:
+        """Why it failed, in parts: the first failed subtask or stage whose errors say something, depth first.
 
-        None unless the task failed. It is the server's own text: `inert` makes it fit for a terminal.
+        Where none says anything, the task's own errors, and else the deepest step that failed, without words.
+        None unless the task failed.
         """
         if not self.failed:
             return None
-        silent: Any = None
-        for _, node in self.walk():
+        silent = Failure()
+        for path, node in self.walk():
             if node.failed:
-                if line := _one_line(node.errors):
-                    return line
+                if told := _failure_of(node.errors, path, node):
+                    return told
                 # Parents fail with their children and often say nothing themselves: the last is the deepest.
-                silent = node
-        if line := _one_line(self.errors):
-            return line
-        return f"{silent.name or 'a subtask'} failed and gave no reason" if silent else None
+                silent = Failure(path=path, step=node)
+        return _failure_of(self.errors) or silent
+
+    @property
+    def cause(self) -> str | None:
+        """`failure` in one line: the innermost error of what failed first, and its remedy.
+
+        None unless the task failed. It is the server's own text: `inert` makes it fit for a terminal.
+        """
+        failure = self.failure
+        return (str(failure) or None) if failure is not None else None
 
 
 def _children(prefix: str, parent: Step) -> list[tuple[str, Step]]:
@@ -216,13 +275,18 @@ def _children(prefix: str, parent: Step) -> list[tuple[str, Step]]:
     return children
 
 
-def _one_line(errors: tuple[ErrorDetail, ...]) -> str | None:
-    """The first error that says something, as one line; a remedy alone is better than nothing."""
+def _failure_of(errors: tuple[ErrorDetail, ...], path: str = "", step: Step | None = None) -> Failure | None:
+    """What *errors* say, those of the step at *path*; None where they say nothing."""
     error = next((error for error in errors if error.says_something), None)
-    if error is None:
-        return next(filter(None, (_words(error.remediation_message) for error in errors)), None)
-    inner, remedy = error.innermost()
-    return f"{inner.text or error.text}{f' — {remedy}' if remedy else ''}"
+    if error is not None:
+        inner, remedy = error.innermost()
+        code = inner.error_code or error.error_code
+        token = inner.reference_token or error.reference_token
+        return Failure(inner.text or error.text, remedy, path, step, inner, code, token)
+    for error in errors:
+        if remedy := _words(error.remediation_message):
+            return Failure(None, remedy, path, step, error, error.error_code, error.reference_token)
+    return None
 
 
 def _words(text: str | None) -> str | None:

@@ -13,7 +13,6 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from functools import partial
 from typing import Any, Final
 
 from vcf_tasks_async.errors import DecodeError, UsageError, VcfTasksError
@@ -27,12 +26,17 @@ from vcf_tasks_async.reader import Reader
 # Seconds for which ready tasks are handed out before others on the loop have their turn: an `async for`
 # over them never suspends by itself.
 _TURN: Final = 0.002
+# Pages that are held at most, for each in flight; and while the reader has nothing, because the one page
+# that is its next is slower than the others.
+_HELD: Final = 2
+_HELD_WHILE_STUCK: Final = 6
 # Malformed elements that are kept; beyond these they are only counted.
 _KEPT: Final = 1000
 # Pages that may fail in a row in a listing that skips them; as many say that nothing is to be had.
 _OUTAGE: Final = 3
 
-FetchPage = Callable[[PageRequest], Awaitable[TaskPage]]
+# Gets a page, and tells when its answer is there, before it is structured.
+FetchPage = Callable[[PageRequest, Callable[[], None]], Awaitable[TaskPage]]
 Spawn = Callable[[Coroutine[Any, Any, TaskPage]], "asyncio.Task[TaskPage]"]
 
 
@@ -75,7 +79,8 @@ class TaskStream(Reader[Task]):
         self._strict = strict
         self._skips = skips
         self._failed_in_row = 0
-        self._pages: deque[asyncio.Task[TaskPage]] = deque()
+        self._pages: deque[_Page] = deque()
+        self._waits = False
         self._ready: deque[Task | DecodeError] = deque()
         self._turn_ends = 0.0
         self._busy = False
@@ -131,10 +136,15 @@ class TaskStream(Reader[Task]):
 
     async def _take_page(self) -> None:
         """Wait for the oldest page and sort its tasks into `_ready`."""
-        oldest = self._pages[0]
+        oldest = self._pages[0].task
         if not oldest.done():
-            # Waits without owning: cancelling the reader does not cancel the page.
-            await asyncio.wait((oldest,))
+            self._waits = True
+            self._top_up()
+            try:
+                # Waits without owning: cancelling the reader does not cancel the page.
+                await asyncio.wait((oldest,))
+            finally:
+                self._waits = False
         self._pages.popleft()
         try:
             page = oldest.result()
@@ -171,40 +181,61 @@ class TaskStream(Reader[Task]):
         return bool(new)
 
     def _top_up(self) -> None:
-        """Ask for pages while the window has room: *prefetch* in flight, twice that with those that wait."""
-        # Counted anew each time: a page may be done and its callback still to come.
-        in_flight = sum(not page.done() for page in self._pages)
-        while in_flight < self._prefetch and len(self._pages) < 2 * self._prefetch and not self._closed:
+        """Ask for pages while the window has room: *prefetch* in flight, a few times that with those held."""
+        in_flight = sum(page.is_on_its_way for page in self._pages)
+        stuck = self._waits and self._pages[0].is_on_its_way
+        held = self._prefetch * (_HELD_WHILE_STUCK if stuck else _HELD)
+        while in_flight < self._prefetch and len(self._pages) < held and not self._closed:
             request = self._listing.next_request()
             if request is None:
                 return
             self.requests += 1
             in_flight += 1
-            page = self._spawn(_fetched(self._fetch, request))
-            self._pages.append(page)
-            # The page must not keep an abandoned stream alive, or it would go on asking for pages.
-            page.add_done_callback(partial(_arrived, weakref.WeakMethod(self._top_up)))
+            self._pages.append(_Page(self._fetch, self._spawn, request, self._top_up))
 
     async def aclose(self) -> None:
         """End at once: whatever is in flight is cancelled and gone when this returns."""
         self._closed = True
         self._ready.clear()
-        pages, self._pages = list(self._pages), deque()
+        pages, self._pages = [page.task for page in self._pages], deque()
         for page in pages:
             page.cancel()
         if pages:
             await asyncio.wait(pages)
 
 
-def _arrived(top_up: weakref.WeakMethod[Callable[[], None]], page: asyncio.Task[TaskPage]) -> None:
-    """A page arrived: the next one is asked for, as long as the stream is there to want it."""
-    failed = page.cancelled() or page.exception() is not None
-    ask = top_up()
-    if ask is not None and not failed:
-        # The session may have been closed meanwhile: who reads is told so by the next read.
-        with suppress(UsageError):
-            ask()
+class _Page:
+    """A page that was asked for: its task, and whether its answer has come, be it structured or not yet."""
+
+    __slots__ = ("_has_come", "_top_up", "task")
+
+    def __init__(
+        self, fetch: FetchPage, spawn: Spawn, request: PageRequest, top_up: Callable[[], None]
+    ) -> None:
+        self._has_come = False
+        # It must not keep an abandoned stream alive, or that would go on asking for pages.
+        self._top_up = weakref.WeakMethod(top_up)
+        self.task = spawn(_fetched(fetch, request, self._come))
+        self.task.add_done_callback(_look_at)
+
+    @property
+    def is_on_its_way(self) -> bool:
+        return not (self._has_come or self.task.done())
+
+    def _come(self) -> None:
+        """Take it that the answer has come: the next page is asked for, if the stream still wants it."""
+        self._has_come = True
+        if (top_up := self._top_up()) is not None:
+            # The session may have been closed meanwhile: who reads is told so by the next read.
+            with suppress(UsageError):
+                top_up()
 
 
-async def _fetched(fetch: FetchPage, request: PageRequest) -> TaskPage:
-    return await fetch(request)
+def _look_at(page: asyncio.Task[TaskPage]) -> None:
+    """Keep asyncio from complaining of a failure that an abandoned stream never came to read."""
+    if not page.cancelled():
+        page.exception()
+
+
+async def _fetched(fetch: FetchPage, request: PageRequest, arrived: Callable[[], None]) -> TaskPage:
+    return await fetch(request, arrived)

@@ -11,6 +11,7 @@ import base64
 import copy
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol, TypeVar
@@ -40,6 +41,8 @@ _SHORTEST: Final = 1.0
 _SHORTEST_UNSURE: Final = 300.0
 _LONGEST_LIFE: Final = 10 * 365 * 86400.0
 _BEYOND: Final = 1e15
+# Three parts in base64url, the last of which is empty where nothing is signed.
+_JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII)
 # Statuses that put off rather than refuse.
 _LATER: Final = frozenset({408, 425, 429})
 
@@ -317,11 +320,14 @@ async def _access_token(body: bytes) -> Secret:
 
 
 def _token_in(body: bytes) -> Secret | None:
-    """The access token of a refresh: a JSON string, or the bare text that some releases send."""
+    """The access token of a refresh: a JSON string, or the bare JWT that some releases send."""
     try:
         text = parse_json(body)
     except DecodeError:
+        # A page of HTML, or a word, of whatever stands in between is no token.
         text = body.decode("ascii", "replace").strip()
+        if not _JWT.fullmatch(text):
+            return None
     return Secret(text) if type(text) is str and _is_header_safe(text) else None
 
 

@@ -26,6 +26,7 @@ from vcf_tasks_async.address import Address, Tls, make_context
 from vcf_tasks_async.answers import Answer, Trouble, lost, not_sent, refused, too_large
 from vcf_tasks_async.calls import Call
 from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.masking import masked
 from vcf_tasks_async.policy import Fate, parse_retry_after
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
@@ -253,8 +254,9 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
-    body = call.redacted(b"".join(pieces), token)
-    location = call.redacted(headers.get("Location", "").encode("utf-8", "surrogateescape"), token)
+    secrets = call.secrets_with(token)
+    body = masked(b"".join(pieces), secrets)
+    location = masked(headers.get("Location", "").encode("utf-8", "surrogateescape"), secrets)
     return refused(Answer(status, body, retry_after, location.decode("utf-8", "surrogateescape")))
 
 

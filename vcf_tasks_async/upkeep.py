@@ -96,13 +96,14 @@ class Upkeep:
         are gone are counted as deleted, and those that are there are asked for once more, which does no harm.
 
         Args:
-            targets: tasks or ids, from any iterable, sync or async; ``session.stream(…)`` is one.
+            targets: tasks or ids, from any iterable, sync or async; ``session.stream(…)`` is one. What can be
+                no task id is not asked for, and is among the failed ones.
 
         Raises:
             UnsupportedError: this release can't; nothing was deleted.
             ApiError, TransportError: a request was refused or not sent. What was done by then is the error's
                 ``report``, a `HistoryDeletion`.
-            UsageError: one of *targets* can be no task id.
+            UsageError: one of *targets* is neither a task nor a text.
 
         Source: ``DELETE /v1/tasks/history``, VMware Cloud Foundation API 9.1.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,12 +15,11 @@ from vcf_tasks_async.api import LARGEST_PAGE, Api
 from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
-from vcf_tasks_async.credential_api import CredentialApi
 from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
 from vcf_tasks_async.judgement import Action
-from vcf_tasks_async.pages import prepare
+from vcf_tasks_async.pages import is_prepared, prepare
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.polling import Poller
 from vcf_tasks_async.secret import Secret
@@ -27,11 +27,14 @@ from vcf_tasks_async.slots import Limiter
 from vcf_tasks_async.stream import TaskStream
 from vcf_tasks_async.tokens import Tokens
 from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
+from vcf_tasks_async.version import __version__
 from vcf_tasks_async.waiting import Waits
 from vcf_tasks_async.writes import Look, Send, Writer
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from vcf_tasks_async.credential_api import CredentialApi
 
 T = TypeVar("T")
 
@@ -67,7 +70,7 @@ class Wiring:
             http,
             ssl=ssl,
             proxy=plan.proxy.reveal() if plan.proxy else None,
-            user_agent=_user_agent(),
+            user_agent=f"vcf-tasks-async/{__version__}",
             attempt_timeout=plan.policy.attempt_timeout,
         )
         self._caller = Caller(
@@ -80,7 +83,6 @@ class Wiring:
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
         self.api = Api(self._caller, self._tokens)
-        self.credential_api = CredentialApi(self._caller, self._tokens)
         self.poller = Poller(self.api.get, self._listing, self.spawn, self.loop)
         self.manager = plan.address.name
         self.concurrency = plan.concurrency
@@ -93,12 +95,20 @@ class Wiring:
     @classmethod
     async def open(cls, plan: Plan) -> Wiring:
         """Everything that *plan* asks for, over an HTTP session of its own or the one that was lent."""
-        await asyncio.to_thread(prepare)
+        if not is_prepared():
+            await asyncio.to_thread(prepare)
         if plan.lent is not None:
             return cls(
                 plan, plan.lent, None if plan.tls is None else await ssl_verdict(plan.tls, plan.address)
             )
         return cls(plan, *await open_http(plan.tls, plan.address))
+
+    @cached_property
+    def credential_api(self) -> CredentialApi:
+        """The operations on credential tasks; imported when somebody asks for them."""
+        from vcf_tasks_async.credential_api import CredentialApi  # noqa: PLC0415
+
+        return CredentialApi(self._caller, self._tokens)
 
     async def close(self) -> None:
         """End what is running, give the refresh token back, close the connections."""
@@ -150,7 +160,7 @@ class Wiring:
     ) -> TaskStream:
         """A listing, for users and for the poller alike."""
         return TaskStream(
-            lambda request: self.api.page(request.number, where, request.size),
+            lambda request, arrived: self.api.page(request.number, where, request.size, arrived=arrived),
             self.spawn,
             where,
             page_size=page_size,
@@ -166,7 +176,7 @@ class Wiring:
     def _retry(self, task_id: str, gate: Gate) -> Awaitable[Reply[None]]:
         return self.retrying(task_id, self.api.retry(task_id, gate))
 
-    async def retrying(self, task_id: str, sending: Awaitable[Reply[None]]) -> Reply[None]:
+    async def retrying(self, task_id: str, sending: Awaitable[Reply[T]]) -> Reply[T]:
         """Send a retry, and let waits know that the old failure may show for a while."""
         self.waits.retried(task_id)
         try:
@@ -179,13 +189,3 @@ class Wiring:
 
     async def _exchange(self, call: Call[T]) -> T:
         return (await self._caller.call(call)).value
-
-
-def _user_agent() -> str:
-    # Here: with what it imports in its turn, it takes longer to load than all of this wing.
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
-    try:
-        return f"vcf-tasks-async/{version('vcf-tasks-async')}"
-    except PackageNotFoundError:
-        return "vcf-tasks-async"

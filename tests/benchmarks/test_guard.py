@@ -73,7 +73,8 @@ async def test_handing_out_a_task_takes_no_more_calls_than_it_did():
     listing = Pages(10 * PAGE)
     pages = [decode_page(listing.page(number, PAGE)) for number in range(10)]
 
-    async def fetch(request):
+    async def fetch(request, arrived):
+        arrived()
         return pages[request.number or 0]
 
     async def all_of() -> int:

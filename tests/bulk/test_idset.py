@@ -101,3 +101,19 @@ def test_no_single_id_costs_the_moving_of_all(monkeypatch):
         most = max(most, steps)
     # Each takes half a microsecond: 2 ms, as elsewhere.
     assert most <= 4_200
+
+
+@pytest.mark.parametrize(("expected", "most"), [(50_000, 1_100_000), (10**15, 12_000_000)])
+def test_a_set_that_knows_what_to_expect_makes_one_table_and_never_takes_a_server_at_its_word(expected, most):
+    tracemalloc.start()
+    try:
+        ids = IdSet()
+        ids.expect(expected)
+        before, _ = tracemalloc.get_traced_memory()
+        new = [ids.add(f"t{i}") for i in range(50_000)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (all(new), len(ids), len(ids._tables)) == (True, 50_000, 1)
+    assert before < 1_000
+    assert held < most

@@ -17,7 +17,7 @@ from vcf_tasks_async.testing import SddcManagerSimulator
 # Other moments for the kills.
 SEED = int(os.environ.get("VCF_TASKS_SEED", "5"))
 # VCF_TASKS_KILLS=200 kills longer; `--timeout` then has to be longer as well.
-KILLS = int(os.environ.get("VCF_TASKS_KILLS", "25"))
+KILLS = int(os.environ.get("VCF_TASKS_KILLS", "12"))
 
 
 def applied(sddc: SddcManagerSimulator) -> Counter[str]:
@@ -54,7 +54,7 @@ def test_killed_many_times_every_failed_task_is_retried_exactly_once(tmp_path, b
     rng = Random(SEED)
     journal, report = tmp_path / "journal", tmp_path / "report"
     simulator = SddcManagerSimulator(
-        tasks=18 * KILLS,
+        tasks=30 * KILLS,
         failed=0.9,
         running=0,
         not_retryable=0,

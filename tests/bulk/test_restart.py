@@ -61,8 +61,7 @@ class Appliance:
         return Counter((int(pid), task_id) for pid, task_id in lines)
 
 
-@pytest.mark.parametrize("kills", [1, 3])
-@pytest.mark.parametrize("action", ["retry_many", "cancel_many"])
+@pytest.mark.parametrize(("action", "kills"), [("retry_many", 3), ("cancel_many", 1)])
 async def test_killed_and_started_again_in_mid_run_every_target_has_one_outcome(tmp_path, kills, action):
     shares = {"failed": 0.0, "running": 1.0} if action == "cancel_many" else {}
     appliance = Appliance(tmp_path / "log", **shares)

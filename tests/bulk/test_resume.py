@@ -363,7 +363,7 @@ async def test_intents_of_a_killed_run_are_looked_at_and_sent_again_once_at_most
     ids=["the server said try later", "the server was slow"],
 )
 async def test_a_write_that_took_its_time_is_not_sent_again(tmp_path, faults):
-    policy = Policy(base=0.01, grace=1.0, deadline=3.0, attempt_timeout=2.5)
+    policy = Policy(base=0.01, grace=1.0, deadline=1.8, attempt_timeout=1.6)
     async with one_failed(stale_failed=0.9) as sddc:
         for fault in faults:
             sddc.faults.add(method="PATCH", **fault)

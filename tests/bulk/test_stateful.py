@@ -40,7 +40,7 @@ from vcf_tasks_async import (
 from vcf_tasks_async.testing import SddcManagerSimulator
 
 # VCF_TASKS_EXAMPLES=3000 looks longer, and at other orders each time.
-EXAMPLES = int(os.environ.get("VCF_TASKS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("VCF_TASKS_EXAMPLES", "25"))
 # Simulated seconds for which the old face shows; each request moves the clock by at most 6.
 STALE = 10.0
 POLICY = Policy(base=0.001, cap=0.004, deadline=2.0, attempt_timeout=2.0, grace=0.12)
@@ -296,7 +296,7 @@ def test_no_order_of_events_retries_a_task_twice(monkeypatch):
     run_state_machine_as_test(
         Operators,
         settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=12, deadline=None, derandomize=EXAMPLES == 40
+            max_examples=EXAMPLES, stateful_step_count=12, deadline=None, derandomize=EXAMPLES == 25
         ),
     )
     assert Operators.seen.keys() >= {("accepted", False), ("rejected", False), ("skipped", False)}

@@ -22,7 +22,7 @@ def many_failed(**options) -> SddcManagerSimulator:
         "credential_tasks": 0,
         "retry_succeeds": 0.7,
         "step_seconds": (1.0, 4.0),
-        "speed": 30.0,
+        "speed": 90.0,
     }
     return SddcManagerSimulator(**{**given, **options})
 
@@ -46,9 +46,9 @@ async def test_each_accepted_task_comes_with_how_it_ended():
 
 
 async def test_an_old_failure_within_the_grace_is_not_taken_for_the_end():
-    # 30 simulated seconds are one real one: the old face shows for a third of the grace.
+    # 90 simulated seconds are one real one: the old face shows for a third of the grace.
     async with (
-        many_failed(tasks=40, stale_failed=10.0, retry_succeeds=1.0) as sddc,
+        many_failed(tasks=40, stale_failed=30.0, retry_succeeds=1.0) as sddc,
         session_of(sddc, policy=Policy(grace=1.0)) as session,
     ):
         report = await session.retry_many(session.stream(), wait=True, concurrency=16)
@@ -57,7 +57,7 @@ async def test_an_old_failure_within_the_grace_is_not_taken_for_the_end():
 
 
 async def test_a_hundred_tasks_are_followed_with_far_fewer_requests_than_a_poller_for_each():
-    async with many_failed(tasks=300, speed=20.0) as sddc, session_of(sddc) as session:
+    async with many_failed(tasks=300, speed=200.0) as sddc, session_of(sddc) as session:
         tasks = [task async for task in session.stream()]
         sddc.requests.clear()
         report = await session.retry_many(tasks, wait=True, concurrency=32)
@@ -142,7 +142,7 @@ async def test_what_was_not_accepted_is_not_waited_for():
 async def test_cancelled_tasks_are_waited_for_as_well():
     async with (
         many_failed(
-            tasks=40, failed=0, running=1.0, speed=20.0, cancel_seconds=20.0, step_seconds=(500.0, 900.0)
+            tasks=40, failed=0, running=1.0, speed=60.0, cancel_seconds=20.0, step_seconds=(500.0, 900.0)
         ) as sddc,
         session_of(sddc) as session,
     ):
@@ -153,7 +153,7 @@ async def test_cancelled_tasks_are_waited_for_as_well():
 
 
 async def test_a_server_that_goes_away_for_a_while_costs_no_final(tmp_path):
-    with many_failed(tasks=30, speed=20.0).in_thread() as sddc:
+    with many_failed(tasks=30, speed=60.0).in_thread() as sddc:
         policy = Policy(base=0.02, cap=0.2, deadline=5.0, grace=1.0)
         async with session_of(sddc, policy=policy) as session:
             run = session.retry_many(sddc.ids(), wait=True, journal=tmp_path / "journal")

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ class Launcher:
         typed: str = "",
         signals: Mapping[str, signal.Signals] = {},
         leave: str | None = None,
+        interrupt: Callable[[], bool] | None = None,
     ) -> Ended:
         """Run it with its output in pipes.
 
@@ -79,6 +80,7 @@ class Launcher:
             typed: what is on its stdin.
             signals: sent once such a text is in its output.
             leave: the reader of stdout leaves once this text was read.
+            interrupt: whether it is time for Ctrl-C, which it gets once it has nothing to do then.
         """
         with tempfile.TemporaryFile() as stdin:
             stdin.write(typed.encode())
@@ -88,7 +90,7 @@ class Launcher:
             child = self._start(argv, (stdin.fileno(), out_end, err_end))
         os.close(out_end)
         os.close(err_end)
-        wrote = _read({out: b"", err: b""}, child, signals, leave)
+        wrote = _read({out: b"", err: b""}, child, signals, leave, interrupt=interrupt)
         return self._ended(code, wrote[out], wrote[err])
 
     def on_terminal(
@@ -141,8 +143,10 @@ def _read(
     signals: Mapping[str, signal.Signals],
     leave: str | None,
     answers: dict[str, str] | None = None,
+    interrupt: Callable[[], bool] | None = None,
 ) -> dict[int, bytes]:
     """Read all files to their end, and do what is to be done meanwhile."""
+    worked: int | None = None
     ends = time.monotonic() + _PATIENCE
     waiting, due = dict(answers or {}), dict(signals)
     with selectors.DefaultSelector() as ready:
@@ -152,7 +156,12 @@ def _read(
             if time.monotonic() > ends:
                 os.kill(child, signal.SIGKILL)
                 raise AssertionError(f"still running: {wrote}")
-            for key, _ in ready.select(0.5):
+            if interrupt is not None and interrupt():
+                before, worked = worked, _work_of(child)
+                if before is not None and before == worked:
+                    os.kill(child, signal.SIGINT)
+                    interrupt = None
+            for key, _ in ready.select(0.5 if interrupt is None else 0.05):
                 file = key.fd
                 chunk = _chunk(file)
                 wrote[file] += chunk
@@ -165,6 +174,12 @@ def _read(
                     ready.unregister(file)
                     os.close(file)
     return wrote
+
+
+def _work_of(child: int) -> int | None:
+    """The time on a processor that *child* has had, in ticks, while it waits; None where it does not."""
+    state, *fields = Path(f"/proc/{child}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return int(fields[10]) + int(fields[11]) if state == "S" else None
 
 
 def _chunk(file: int) -> bytes:

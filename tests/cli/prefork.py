@@ -64,9 +64,9 @@ if __name__ == "__main__":
     warnings.simplefilter("error")
     for place in COMMANDS.values():
         import_module(f"vcf_tasks_async.cli.{place.module}")
-    for module in ("live", "show"):
+    for module in ("live", "probe", "report_data", "report_html", "report_text", "show", "sites"):
         import_module(f"vcf_tasks_async.cli.{module}")
-    for module in ("session", "transport", "policy"):
+    for module in ("session", "transport", "policy", "fleet", "shapes"):
         import_module(f"vcf_tasks_async.{module}")
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         serve(asked)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from launcher import Launcher
 from simulator_process import Simulator, simulate
-from terminal import VCF_TASKS, in_pipe
 
 from vcf_tasks_async.testing import SddcManagerSimulator
 
@@ -182,6 +181,9 @@ def test_retry_shows_asks_acts_and_tells(fast: Launcher) -> None:
     assert [record["record"] for record in told] == ["outcome"] * 3 + ["report"]
     assert {record["taskId"] for record in told[:3]} == set(ids[1:4])
     assert told[3]["counts"] == {"accepted": 3}
+    shown = fast.on_terminal("retry", failed[1]["id"], "--yes", code=None, columns=80)
+    assert shown.width <= 80
+    assert re.search(rf"\n{ids[1][:8]}  (accepted|skipped|rejected)\b", shown.text)
     missing = "00000000-0000-4000-8000-000000000000"
     assert "rejected" in fast.lines("retry", missing, "--yes", code=5)[1]
     assert fast.lines("retry", "-", "--yes", "-q", typed="\n") == []
@@ -211,6 +213,7 @@ def test_login_tells_step_by_step(site: Launcher) -> None:
     steps = site.records("login", "--check")
     assert [step["step"] for step in steps] == ["name", "TCP", "TLS", "login", "tasks", "release"]
     assert all(step["ok"] and step["remedy"] is None for step in steps)
+    assert steps[-1]["text"].startswith("VCF 5 to 9.0, or a VCF Installer: ")
     assert site.lines("login") == ["ok      login   as administrator@vsphere.local"]
     shown = site.on_terminal("login", "--check")
     assert b"\x1b[32mok" in shown.raw
@@ -272,22 +275,30 @@ def test_a_password_is_typed_unseen(site: Launcher) -> None:
 @pytest.mark.parametrize(
     ("shell", "mark"), [("bash", "complete "), ("zsh", "#compdef"), ("fish", "complete ")]
 )
-def test_completion_gives_a_script_for_each_shell(shell: str, mark: str) -> None:
-    ended = in_pipe(*VCF_TASKS, "completion", shell)
-    assert ended.returncode == 0
-    assert mark in ended.stdout
-    assert "_VCF_TASKS_COMPLETE" in ended.stdout
+def test_completion_gives_a_script_for_each_shell(launcher: Launcher, shell: str, mark: str) -> None:
+    script = launcher.run("completion", shell).out
+    assert mark in script
+    assert "_VCF_TASKS_COMPLETE" in script
 
 
-def test_completion_completes_commands_options_and_statuses() -> None:
-    def completed(words: str, at: int) -> str:
-        return in_pipe(
-            *VCF_TASKS, _VCF_TASKS_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(at)
-        ).stdout
-
-    assert "plain,retry" in completed("vcf-tasks re", 1)
-    assert "plain,--failed" in completed("vcf-tasks list --fa", 2)
-    assert "plain,TIMED_OUT" in completed("vcf-tasks list --status TI", 3)
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("vcf-tasks re", "plain,retry"),
+        ("vcf-tasks list --fa", "plain,--failed"),
+        ("vcf-tasks list --status TI", "plain,TIMED_OUT"),
+        ("vcf-tasks credentials ca", "plain,cancel"),
+        ("vcf-tasks credentials --fa", "plain,--failed"),
+        ("vcf-tasks credentials --failed --ty", "plain,--type"),
+        ("vcf-tasks credentials retry --sp", "plain,--spec"),
+    ],
+)
+def test_completion_completes_commands_options_and_statuses(
+    launcher: Launcher, words: str, completed: str
+) -> None:
+    at = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    launcher.environment = {"_VCF_TASKS_COMPLETE": "bash_complete", **at}
+    assert completed in launcher.run().out.splitlines()
 
 
 def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site: Launcher) -> None:
@@ -295,6 +306,7 @@ def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site
     assert "9.1" in site.complaint
     with simulate("--port", "0", "--tasks", "3", "--release", "9.1") as simulator:
         launcher.environment = dict(simulator.environment)
+        assert launcher.records("login", "--check")[-1]["text"].startswith("VCF 9.1 or newer")
         [before] = launcher.records("settings")
         days = before["retentionDays"] + 1
         assert launcher.lines("settings", "--retention-days", str(days), code=2) == []
@@ -302,25 +314,3 @@ def test_settings_are_shown_and_set_where_there_are_any(launcher: Launcher, site
         assert f"tasks are kept for {days} days" in shown.text
         assert launcher.lines("settings", "--retention-days", "7", "--yes") == ["tasks are kept for 7 days"]
         assert launcher.records("settings")[0] == {**before, "retentionDays": 7}
-
-
-def test_credential_tasks_are_listed_account_by_account_and_show_no_password(launcher: Launcher) -> None:
-    simulator = SddcManagerSimulator(60, seed=2, credential_tasks=0.3, failed=0.3)
-    with simulator.in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
-        every = launcher.records("credentials")
-        failed = launcher.records("credentials", "--failed")
-        assert {task["id"] for task in failed} == {t["id"] for t in every if t["status"] == "FAILED"}
-        assert 0 < len(failed) < len(every)
-        assert "assword" not in "".join(key for task in every for step in task["steps"] for key in step)
-        lines = launcher.lines("credentials", "--failed")
-        accounts = [f"{s['username']} at {s['resource']}" for task in failed for s in task["steps"]]
-        assert accounts
-        assert all(account in "\n".join(lines) for account in accounts)
-        assert len(lines) == 1 + len(failed) + len(accounts)
-        assert launcher.lines("credentials", "-q") == [task["id"] for task in every]
-        shown = launcher.on_terminal("credentials")
-        assert shown.width <= 80
-        assert failed[0]["id"][:8] in shown.text

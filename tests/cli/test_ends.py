@@ -105,7 +105,7 @@ def test_commands_end_with_these_codes(launcher: Launcher, sddc: SddcManagerSimu
         port = taken.getsockname()[1]
         silent = complaint("list", "-H", f"http://127.0.0.1:{port}", "--call-timeout", "0.3", code=6)
     assert silent.count("\n") == 1
-    refused = complaint("list", "-H", f"http://127.0.0.1:{port}", "--call-timeout", "0.3", code=3)
+    refused = complaint("list", "-H", f"http://127.0.0.1:{port}", "--call-timeout", "1", code=3)
     assert "no connection" in refused
     assert "not authorized" in complaint("list", "-u", "nobody", code=4)
     assert _NOBODY in complaint("get", _NOBODY, code=5)
@@ -114,7 +114,7 @@ def test_commands_end_with_these_codes(launcher: Launcher, sddc: SddcManagerSimu
     sddc.faults.add(method="GET", path="/v1/tasks/.*", status=400)
     assert "400" in complaint("get", sddc.ids()[0], code=7)
     sddc.faults.add(method="GET", path="/v1/tasks/.*", status=500, times=None)
-    complaint("get", sddc.ids()[0], "--call-timeout", "0.4", code=7)
+    complaint("get", sddc.ids()[0], "--call-timeout", "1", code=7)
 
 
 def test_an_incomplete_listing_is_never_silent(launcher: Launcher, sddc: SddcManagerSimulator) -> None:

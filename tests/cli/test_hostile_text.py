@@ -18,9 +18,11 @@ EVIL = (
     "\x1b[31m\x1b]0;own\x07\x1b]8;;http://e\x1b\\x\x1b]8;;\x1b\\\x1b]52;c;cm0=\x07\x9b31m\x9d0;own\x9c\x1b[2K\r"
     "[red]x[/red] [link=http://e]:skull: \u202eback\u2066 \x00\x7f\nline\u2028two \ud800 \ufe00\u200b end"
 )
+#: Our own colours and cursor movements.
+OURS = rb"\x1b\[([0-9;]*m|\?25[lh]|[0-9]*[AK])"
 _IDS = [f"3ee54a9{digit}-5d0f-4d54-8d26-f1a2d4a9b1a1" for digit in range(3)]
-_SEQUENCES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2066\u202e\u200b\ufe00\ud800-\udfff]")
+SEQUENCES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2066\u202e\u200b\ufe00\ud800-\udfff]")
 
 
 def evil_task(task_id: str, status: str) -> dict[str, object]:
@@ -107,7 +109,7 @@ def test_text_of_an_enemy_stays_text_in_a_pipe(evil: Launcher, name: str) -> Non
     ended = evil.run(*COMMANDS[name], code=None, signals=stopped(name, "appeared"))
     assert ended.code < 8 or (name, ended.code) == ("watch", 130)
     for text in (ended.out, ended.err):
-        assert not _FORBIDDEN.search(text)
+        assert not FORBIDDEN.search(text)
     said = ended.out + ended.err
     if name not in ("no-such-beginning", "login"):
         assert "\\x1b[31m\\x1b]0;own\\x07" in said
@@ -122,7 +124,7 @@ def test_text_of_an_enemy_stays_text_in_a_pipe(evil: Launcher, name: str) -> Non
 def test_json_keeps_it_to_the_letter_and_is_plain_ascii(evil: Launcher, name: str) -> None:
     ended = evil.run(*COMMANDS[name], "--json", code=None, signals=stopped(name, "appeared"))
     assert not re.search(r"[^\n\x20-\x7e]", ended.out)
-    assert not _FORBIDDEN.search(ended.err)
+    assert not FORBIDDEN.search(ended.err)
     records = [json.loads(line) for line in ended.out.splitlines()]
     assert records
     if name in ("list", "get", "tree", "credentials"):
@@ -132,11 +134,11 @@ def test_json_keeps_it_to_the_letter_and_is_plain_ascii(evil: Launcher, name: st
 @pytest.mark.parametrize("name", COMMANDS)
 def test_text_of_an_enemy_stays_text_on_a_terminal(evil: Launcher, name: str) -> None:
     ended = evil.on_terminal(*COMMANDS[name], code=None, columns=200, signals=stopped(name, "PROGRESS"))
-    bare = _SEQUENCES.sub(b"", ended.raw).decode()
-    assert not _FORBIDDEN.search(bare.replace("\r\n", "\n").replace("\r", ""))
+    bare = SEQUENCES.sub(b"", ended.raw).decode()
+    assert not FORBIDDEN.search(bare.replace("\r\n", "\n").replace("\r", ""))
     # What is left are our own colours and cursor movements; nothing of the enemy's ends up among them.
     ours = set(re.findall(rb"\x1b.[^A-Za-z]*[A-Za-z]", ended.raw))
-    assert all(re.fullmatch(rb"\x1b\[([0-9;]*m|\?25[lh]|[0-9]*[AK])", sequence) for sequence in ours), ours
+    assert all(re.fullmatch(OURS, sequence) for sequence in ours), ours
 
 
 def test_ids_alone_are_one_harmless_line_each(evil: Launcher) -> None:

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.board import Board
-from vcf_tasks_async.cli.listing import beginnings
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clip, widths
+from vcf_tasks_async.cli.search import beginnings
 from vcf_tasks_async.cli.selection import given_ids
 from vcf_tasks_async.cli.times import moment, seconds, short
 
@@ -116,10 +116,13 @@ def test_beginnings_tell_ids_apart() -> None:
 
 
 def test_ids_come_from_stdin_as_text_and_as_our_own_objects(monkeypatch: pytest.MonkeyPatch) -> None:
-    objects = ['{"record":"task","id":"b2"}', '{"record":"outcome","taskId":"c3"}', '{"record":"report"}']
+    objects = ['{"record":"task","id":"b2"}', '{"record":"outcome","site":"sfo","taskId":"c3"}']
+    objects += ['{"record":"trouble","site":"lax"}', '{"record":"report"}']
     lines = ["a1 Failed  name", "", *objects, "a1", ""]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
     assert given_ids(["z9", "-", "z9"]) == ["z9", "a1", "b2", "c3"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    assert given_ids(["-"], in_fleet=True) == ["a1", "b2", "sfo:c3"]
     for wrong in ('{"x": 1}', "{", '{"id": 7}'):
         monkeypatch.setattr("sys.stdin", io.StringIO("a1\n" + wrong))
         with pytest.raises(v.UsageError, match="line 2 of stdin"):
@@ -173,7 +176,9 @@ def test_the_board_shows_what_runs_and_what_became_of_the_rest() -> None:
 def test_the_board_stays_within_the_screen(width: int, height: int) -> None:
     board = Board("sfo-vcf01")
     for number in range(300):
-        board.progressed(v.Progress.of(task(number, "Successful" if number % 3 else "In Progress"), now=NOW))
+        board.progressed(
+            None, v.Progress.of(task(number, "Successful" if number % 3 else "In Progress"), now=NOW)
+        )
     lines = drawn(board, width, height)
     assert len(lines) <= height
     assert max(cell_len(line) for line in lines) <= max(width, 60)
@@ -199,3 +204,33 @@ def test_a_task_that_leaves_the_filter_is_over_for_the_board() -> None:
     assert board.running == {}
     assert set(board.ended) == {task(1).id, task(2).id}
     assert drawn(board)[0].startswith("sfo-vcf01  0 running · 1 failed · 1 left")
+
+
+def test_the_board_has_the_cause_of_a_failure_in_view_on_any_screen() -> None:
+    wrong = v.ErrorDetail(message="No route to the NSX Manager", remediation_message="Check the network")
+    board = Board("sfo-vcf01")
+    for number in range(40):
+        board.feed(event(v.EventKind.ENDED, task(number, "Failed", errors=(wrong,))))
+    narrow, wide = drawn(board, 80), drawn(board, 200)
+    assert narrow[4] == "          No route to the NSX Manager — Check the network"
+    assert "No route to the NSX Manager — Check the network" in wide[3]
+    assert len(narrow) <= 24
+    assert len(wide) == 24
+
+
+def test_the_board_keeps_sites_apart() -> None:
+    board = Board("3 sites", with_sites=True)
+    for site in ("sfo", "lax"):
+        board.feed(event(v.EventKind.APPEARED, task(1)), site)
+    board.feed(event(v.EventKind.ENDED, task(1, "Successful")), "lax")
+    lines = drawn(board)
+    assert lines[0].startswith("3 sites  1 running · 1 succeeded ")
+    assert lines[2].startswith("SITE  ID        TASK")
+    assert [line.split()[0] for line in lines[3:]] == ["sfo", "lax"]
+    board.feed(event(v.EventKind.LOST, None, error=v.NotSentError("refused")), "ber")
+    assert drawn(board)[1] == "ber: connection lost 0.0s ago, still trying: refused"
+    board.feed(event(v.EventKind.LOST, None, error=v.Unauthorized("no")), "lax", given_up=True)
+    assert drawn(board)[1] == "2 sites can't be watched; lax: given up: no"
+    board.feed(event(v.EventKind.RESTORED, None), "lax")
+    board.feed(event(v.EventKind.RESTORED, None), "ber")
+    assert drawn(board)[1] == ""

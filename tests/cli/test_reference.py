@@ -55,6 +55,7 @@ def test_the_configuration_it_shows_can_be_read(tmp_path: Path) -> None:
 
 SUB = v.SubTask(name="a")
 TASK = v.Task(id="a758", sub_tasks=(SUB,))
+SPEC = re.findall(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 OUTCOME = v.Outcome("a758", v.Action.RETRY, v.Result.ACCEPTED)
 
 
@@ -66,10 +67,28 @@ OUTCOME = v.Outcome("a758", v.Action.RETRY, v.Result.ACCEPTED)
         records.of_event(v.TaskEvent(v.EventKind.ENDED, TASK, "a758"), "sfo"),
         records.of_outcome(OUTCOME, "sfo"),
         records.of_report(v.BulkReport(v.Action.RETRY), "sfo"),
+        records.of_trouble(v.SiteTrouble("sfo", "retry", v.NotSentError("refused")), "sfo"),
     ],
     ids=lambda record: record["record"],
 )
 def test_it_names_each_field_of_a_record_and_no_other(record: dict[str, Any]) -> None:
     [row] = [line for line in PAGE.splitlines() if line.startswith(f"| `{record['record']}` |")]
-    named = set(re.findall(r"`(\w+)`", row.split(" | ", 2)[2])) - {"task", "site"}
-    assert set(record) - {"record"} == named
+    named = set(re.findall(r"`(\w+)`", row.split(" | ", 2)[2])) - {"task"}
+    assert set(record) - {"record", "site"} == named
+
+
+def test_in_a_fleet_each_record_has_its_site() -> None:
+    for record in (
+        records.of_task(TASK, "sfo-vcf01", "sfo"),
+        records.of_step(TASK, "subTasks[0]", SUB, "sfo"),
+        records.of_event(v.TaskEvent(v.EventKind.ENDED, TASK, "a758"), "sfo-vcf01", "sfo"),
+        records.of_outcome(OUTCOME, "sfo-vcf01", "sfo"),
+        records.of_report(v.BulkReport(v.Action.RETRY), "sfo-vcf01", "sfo"),
+        records.of_trouble(v.SiteTrouble("sfo", "retry", v.NotSentError("refused")), "sfo-vcf01"),
+    ):
+        assert record["site"] == "sfo"
+
+
+def test_the_spec_it_shows_is_one() -> None:
+    [shown] = SPEC
+    assert v.read_spec(shown).operation_type == "UPDATE"

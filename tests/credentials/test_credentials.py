@@ -23,6 +23,7 @@ from vcf_tasks_async import (
     Secret,
     ServerError,
     Status,
+    Task,
     TaskFilter,
     TaskSession,
     UsageError,
@@ -130,7 +131,9 @@ async def test_a_failed_one_is_retried_with_the_spec_as_it_was_given(sddc, sessi
     spec = CredentialsUpdateSpec(
         "UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", 'VMw@re1!"ü')], "esx-1")]
     )
-    await session.credentials.retry(task_id, spec)
+    told = await session.credentials.retry(task_id, spec)
+    assert isinstance(told, Task)
+    assert (told.id, told.status) == (task_id, Status.IN_PROGRESS)
     [request] = sddc.requests.select(method="PATCH")
     assert json.loads(request.body) == {
         "operationType": "UPDATE",
@@ -149,11 +152,49 @@ async def test_a_failed_one_is_retried_with_the_spec_as_it_was_given(sddc, sessi
 
 async def test_a_failed_one_is_cancelled_and_a_running_one_is_not(sddc, session):
     [task_id] = failed(sddc)
-    await session.credentials.cancel(task_id)
+    told = await session.credentials.cancel(task_id)
+    assert told is not None
+    assert (told.id, told.status.failed) == (task_id, False)
     assert (await session.credentials.get(task_id)).status is Status.USER_CANCELLED
     running = sddc.add_task(credential=True)
     with pytest.raises(BadRequest, match="Only a failed credential task"):
         await session.credentials.cancel(running)
+
+
+ANSWERS = {
+    # What the 202 says, and the status of the task that comes of it.
+    "a task": ({"id": "a", "status": "In Progress", "new": 1}, "In Progress"),
+    "a task that repeats the password": (
+        {"id": "a", "status": "for VMw@re1!-7", "newPassword": "x"},
+        "for ***",
+    ),
+    "a page of tasks": ({"elements": []}, None),
+    "a task of another shape": ({"id": "a", "status": 5}, None),
+    "a list": ([], None),
+    "null": (None, None),
+}
+
+
+@pytest.mark.parametrize(("says", "status"), ANSWERS.values(), ids=ANSWERS)
+async def test_the_task_in_the_answer_comes_back_and_anything_else_is_none(sddc, session, says, status):
+    spec = CredentialsUpdateSpec(
+        "UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", "VMw@re1!-7")])]
+    )
+    for method in ("PATCH", "DELETE"):
+        sddc.faults.add(method=method, path="/v1/credentials/.*", status=202, body=json.dumps(says))
+    retried = await session.credentials.retry("a", spec)
+    cancelled = await session.credentials.cancel("a")
+    assert (retried and retried.raw_status) == status
+    assert (cancelled is None) == (status is None)
+    if retried is not None:
+        assert retried.id == "a"
+        assert "VMw@re1!-7" not in repr(retried) + json.dumps(retried.to_json())
+
+
+async def test_without_a_body_there_is_no_task(sddc, session):
+    sddc.faults.add(path="/v1/credentials/.*", status=202, body="", times=2)
+    assert await session.credentials.retry("a", SPEC) is None
+    assert await session.credentials.cancel("a") is None
 
 
 async def test_a_spec_that_can_not_be_meant_never_leaves(sddc, session):

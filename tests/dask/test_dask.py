@@ -28,7 +28,8 @@ from vcf_tasks_async import (
     TaskFilter,
     UsageError,
 )
-from vcf_tasks_async.dask import DaskFleet
+from vcf_tasks_async.dask import DaskFleet, _do
+from vcf_tasks_async.job_words import Job, Verb
 
 VARIABLE = "VCF_TASKS_TEST_PASSWORD"
 POLICY = Policy(deadline=1.5, attempt_timeout=1.2, base=0.02, cap=0.2, grace=0.5, budget=5)
@@ -64,6 +65,15 @@ def sites_of(forks: Forks, *zones: str | None) -> dict[str, Site]:
         )
         for n, (each, zone) in enumerate(zip(forks.managers, zones, strict=True))
     }
+
+
+async def until_executing(client: Client, wanted: bool) -> None:
+    """Wait until the workers have something of ours to do, or nothing."""
+    async with asyncio.timeout(8):
+        while wanted is not any(
+            (await client.run(lambda dask_worker: len(dask_worker.state.executing))).values()
+        ):
+            await asyncio.sleep(0.05)
 
 
 async def test_one_of_three_workers_killed_in_mid_run_and_each_target_is_retried_once(places):
@@ -129,9 +139,13 @@ async def test_jobs_go_to_the_zones_of_their_sites_and_a_zone_without_a_worker_i
             # A break leaves nothing of ours on the cluster.
             async for _ in DaskFleet(sites_of(forks, "sfo", "lax", None, None), client).stream():
                 break
-            async with asyncio.timeout(8):
-                while any((await client.run(lambda dask_worker: len(dask_worker.state.executing))).values()):
-                    await asyncio.sleep(0.05)
+            await until_executing(client, False)
+            # Nor does a job that was left before its first word, which nobody reads.
+            job = Job("s0", sites["s0"], Verb.LIST, TaskFilter(), {}, 1.0)
+            late = client.submit(_do, job, "nobody's", "late", key="late", pure=False)
+            await until_executing(client, True)
+            await client.cancel([late])
+            await until_executing(client, False)
         with pytest.raises(UsageError, match="asynchronous=True"):
             DaskFleet(sites, None)
     assert isinstance(client, Client)

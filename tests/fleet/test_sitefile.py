@@ -168,11 +168,42 @@ def test_secrets_are_read_where_they_are_at_each_login(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("written", "secret"),
+    [
+        (b"VMw@re1!", "VMw@re1!"),
+        (b"VMw@re1!\n", "VMw@re1!"),
+        (b"VMw@re1!\r\n", "VMw@re1!"),
+        (b"VMw@re1!\n\n\n", "VMw@re1!"),
+        (b" VMw@re1!\t \n", " VMw@re1!\t "),
+        (b"\xef\xbb\xbfVMw@re1!\n", "VMw@re1!"),
+        ("Pässwort 1\u2028\n".encode(), "Pässwort 1\u2028"),
+    ],
+)
+def test_the_end_of_a_secrets_line_does_not_count_and_all_before_it_does(tmp_path, written, secret):
+    file = tmp_path / "secret"
+    file.write_bytes(written)
+    assert FileSecret(str(file))() == secret
+    assert CommandSecret(("cat", str(file)))() == secret
+
+
+@pytest.mark.parametrize("written", [b"VMw@re1!\nuser: root\n", b"\nVMw@re1!", b"VMw@re1!\rmore", b"a\n\nb"])
+def test_of_several_lines_none_is_guessed_to_be_the_secret(tmp_path, written):
+    file = tmp_path / "secret"
+    file.write_bytes(written)
+    for source in (FileSecret(str(file)), CommandSecret(("cat", str(file)))):
+        with pytest.raises(UsageError, match="several lines") as caught:
+            source()
+        shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True, limit=-1)
+        assert "VMw@re1!" not in "".join(shown.format()) + repr(caught.value.__context__)
+
+
+@pytest.mark.parametrize(
     ("source", "words"),
     [
         (EnvSecret("VCF_NOT_THERE"), "VCF_NOT_THERE is not set"),
-        (FileSecret("/nowhere"), "/nowhere with the secret can't be read: No such file"),
+        (FileSecret("/nowhere"), "/nowhere, which is to hold the secret, can't be read: No such file"),
         (FileSecret("/dev/null"), "is empty"),
+        (FileSecret("a\0b"), "can't be read: no path"),
         (
             CommandSecret(("/nowhere", "VMw@re1!")),
             "command /nowhere, which is to print the secret, can't be run",
@@ -180,6 +211,7 @@ def test_secrets_are_read_where_they_are_at_each_login(tmp_path, monkeypatch):
         (CommandSecret(()), "can't be run"),
         (CommandSecret(("false",)), "ended with 1"),
         (CommandSecret(("true",)), "printed nothing"),
+        (CommandSecret(("printf", r"\377")), "printed no UTF-8"),
     ],
 )
 def test_a_secret_that_is_not_there_says_where_it_was_looked_for(source, words):

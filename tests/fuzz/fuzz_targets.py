@@ -26,10 +26,10 @@ from mutators import body_of, mutated_bytes, text_of
 
 from vcf_tasks_async import shapes
 from vcf_tasks_async.answers import Answer, error_for, refused
-from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import decode_error, encode, is_json, parse_json, structure
 from vcf_tasks_async.credential_api import _read_resources, _subtask_in
 from vcf_tasks_async.credential_models import CredentialsTask
+from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.cursor import Told, from_cursor
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.events import Mark, Progress, changes
@@ -37,8 +37,9 @@ from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.folding import compact, decode_task
 from vcf_tasks_async.histories import HistoryDeletion
 from vcf_tasks_async.judgement import Sighting
+from vcf_tasks_async.masking import masked
 from vcf_tasks_async.models import HistoryAnswer, Task, TaskPage, TaskSettings
-from vcf_tasks_async.pages import CredentialsPageReader, PageReader
+from vcf_tasks_async.pages import PageReader
 from vcf_tasks_async.policy import parse_retry_after
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.status import Status
@@ -119,11 +120,11 @@ def _check_copies(task: Task) -> None:
 
 @contextmanager
 def _slow_way() -> Iterator[None]:
-    shapes.AVAILABLE = False
+    before, shapes.AVAILABLE = shapes.AVAILABLE, False
     try:
         yield
     finally:
-        shapes.AVAILABLE = shapes.msgspec is not None
+        shapes.AVAILABLE = before
 
 
 def _told(decode: Callable[[bytes], Any], body: bytes) -> Any:
@@ -307,17 +308,16 @@ def check_upkeep(body: bytes) -> None:
             assert answer.to_json() == parse_json(body)
 
 
-async def _unread(body: bytes) -> None:
-    """Reads nothing."""
-
-
 def check_redaction(given: tuple[str, bytes]) -> None:
     text, body = given
-    call = Call("GET", "/", "", _unread, secrets=(Secret(text),))
-    shown = call.redacted(body)
-    for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
-        assert not form or form.encode("utf-8", "surrogatepass") not in shown
+    shown = masked(body, [Secret(text)])
     assert text or shown == body
+    # A shorter one may be part of a word.
+    if len(text) >= 8:
+        for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+            assert form.encode("utf-8", "surrogatepass") not in shown
+    if is_json(body):
+        assert is_json(shown) or len(text) >= 8
 
 
 def check_named_secrets(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 
 import pytest
@@ -137,6 +138,23 @@ def test_one_quiet_swap_in_a_list_without_order_is_found():
         assert there_at_first & world.ids() <= set(reading.ids)
 
 
+@pytest.mark.parametrize("oldest_first", [True, False])
+def test_a_task_that_goes_while_another_comes_makes_none_be_missed(oldest_first):
+    """Nothing is counted between the two, so the total says nothing."""
+    for turn, place, window in itertools.product(range(12), range(24), (1, 4)):
+        world = World([(f"old-{i}", 10**9 - (24 - i if oldest_first else i)) for i in range(24)])
+        turns = iter(range(1000))
+
+        def move(world=world, turns=turns, turn=turn, place=place):
+            if next(turns) == turn:
+                world.tasks.pop(place)
+                world.create(len(world.tasks) if oldest_first else 0)
+
+        reading = read(Server(world, largest=3), size=3, window=window, move=move)
+        missed = world.ids() - {"new-1"} - set(reading.ids)
+        assert not (missed and reading.listing.complete), (turn, place, window)
+
+
 def test_a_filter_of_the_server_is_never_taken_on_trust():
     """Tasks enter and leave it in the middle, also where the list stands in order of creation."""
     world = World.of(1000)
@@ -186,4 +204,4 @@ def test_elements_that_cannot_be_read_do_not_look_like_a_move():
     while not listing.done:
         requests += 1
         listing.feed(page(listing.next_request()))
-    assert (requests, listing.complete, listing.sweeps) == (7, True, 1)
+    assert (requests, listing.complete, listing.sweeps) == (8, True, 1)

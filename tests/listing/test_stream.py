@@ -25,18 +25,20 @@ class Fetcher(Spawner):
         self.turns = turns
         self.in_flight = self.most_in_flight = self.finished = 0
         self.hold: asyncio.Event | None = None
+        self.slow: int | None = None  # the one page that `hold` is for; None for all
+        self.structured: asyncio.Event | None = None
         self.fail_on: int | None = None
         self.rotten: dict[str, Exception] = {}  # raised for pages that hold the record
         self.numbers: list[int | None] = []
 
-    async def __call__(self, request):
+    async def __call__(self, request, arrived):
         self.numbers.append(request.number)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             for _ in range(self.turns):
                 await asyncio.sleep(0)
-            if self.hold is not None:
+            if self.hold is not None and self.slow in (None, request.number):
                 await self.hold.wait()
             page = self.server.page(request)
             if found := self.rotten.keys() & {task.id for task in page.elements}:
@@ -44,6 +46,9 @@ class Fetcher(Spawner):
             if self.fail_on == request.number and request.number is not None:
                 raise ServerError("list of tasks refused", status=500)
             self.finished += 1
+            arrived()
+            if self.structured is not None:
+                await self.structured.wait()
             return page
         finally:
             self.in_flight -= 1
@@ -80,6 +85,38 @@ async def test_at_most_prefetch_pages_are_in_flight_and_twice_as_many_held(prefe
         await asyncio.sleep(0)  # the reader sleeps, the window fills
     assert pages.most_in_flight == prefetch
     assert len(pages.numbers) == 1 + 2 * prefetch
+    await stream.aclose()
+
+
+async def test_the_next_page_is_asked_for_when_an_answer_has_come_and_not_when_it_is_structured():
+    pages = fetcher(5000)
+    stream = pages.stream(prefetch=2)
+    await anext(stream)
+    pages.structured = asyncio.Event()
+    for _ in range(50):
+        await asyncio.sleep(0)  # the window fills
+    assert len(pages.numbers) == 1 + 2 * 2
+    pages.structured.set()
+    assert len([task async for task in stream]) == 4999
+
+
+async def test_while_the_reader_waits_for_a_slow_page_the_others_are_read_further_ahead():
+    pages = fetcher(5000)
+    pages.slow, pages.hold = 2, asyncio.Event()
+    stream = pages.stream(prefetch=2)
+    for _ in range(100):
+        await anext(stream)
+    waiting = asyncio.create_task(anext(stream))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert pages.most_in_flight == 2
+    assert len(pages.numbers) == 1 + 6 * 2
+    pages.hold.set()
+    # With tasks in hand again, no more than twice the window is held.
+    await waiting
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(pages.numbers) == 1 + 6 * 2
     await stream.aclose()
 
 
@@ -266,7 +303,7 @@ async def test_others_on_the_loop_have_their_turn_while_ready_tasks_are_read():
 
 
 class Malformed(Fetcher):
-    async def __call__(self, request):
+    async def __call__(self, request, arrived):
         if request.number is None:
             elements = b'{"id": "a"}, {"id": "b", "name": 7}, {"name": "no id"}, 5, {"id": "c"}'
             return decode_page(b'{"elements": [' + elements + b'], "pageMetadata": {"totalElements": 5}}')

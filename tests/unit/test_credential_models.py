@@ -24,12 +24,13 @@ from vcf_tasks_async import (
     ResourceCredentials,
     Secret,
     UsageError,
+    read_spec,
 )
 from vcf_tasks_async.base import secrets_in, wire_document
-from vcf_tasks_async.calls import Call
 from vcf_tasks_async.codec import parse_json, structure
 from vcf_tasks_async.credential_models import checked_spec
-from vcf_tasks_async.pages import CredentialsPageReader
+from vcf_tasks_async.credential_pages import CredentialsPageReader
+from vcf_tasks_async.masking import masked
 from vcf_tasks_async.secret import MASK, AnsweredSecret
 
 CANARY = "cAnArY-7f3a"
@@ -285,10 +286,34 @@ def test_a_spec_takes_plain_texts_secrets_and_what_was_answered():
     assert MASK not in CANARY
 
 
-async def test_an_empty_password_takes_nothing_out_of_the_answer():
-    async def unread(body):
-        pass
-
+def test_an_empty_password_takes_nothing_out_of_the_answer():
     spec = CredentialsUpdateSpec("UPDATE", [ResourceCredentials("ESXI", [BaseCredential("root", "")])])
-    call = Call("PATCH", "/", "", unread, secrets=tuple(secrets_in(spec)))
-    assert call.redacted(b'{"id": "a"}') == b'{"id": "a"}'
+    assert masked(b'{"id": "a"}', secrets_in(spec)) == b'{"id": "a"}'
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_spec_is_read_from_json_as_the_api_writes_it(mark):
+    text = mark + json.dumps(wire_document(SPEC))
+    for document in (text, text.encode()):
+        spec = read_spec(document)
+        assert wire_document(spec) == wire_document(SPEC)
+        assert CANARY not in repr(spec)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("{", "not JSON"),
+        ("[]", "expected an object, found a list"),
+        (f'{{"operationType": "UPDATE", "elements": "{CANARY}"}}', r"\$\.elements: expected a list"),
+        ('{"operationType": "UPDATE"}', "a spec needs elements"),
+        (f'{{"operationType": "UPDATE", "elements": [{{"resourceType": ["{CANARY}"]}}]}}', "resourceType"),
+        (f'"{CANARY}', "not JSON"),
+        ("\ud800", "not JSON"),
+    ],
+)
+def test_what_is_no_spec_is_told_by_its_place_and_never_shown(text, match):
+    with pytest.raises(UsageError, match=match) as raised:
+        read_spec(text)
+    assert CANARY not in str(raised.value)
+    assert raised.value.__context__ is None

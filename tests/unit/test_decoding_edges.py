@@ -20,10 +20,11 @@ from vcf_tasks_async.codec import (
     structure,
 )
 from vcf_tasks_async.credential_models import CredentialsTask
+from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.folding import compact, decode_task, quick_task
 from vcf_tasks_async.models import PageMetadata, Task, TaskPage
-from vcf_tasks_async.pages import CredentialsPageReader, PageReader, decode_page
+from vcf_tasks_async.pages import PageReader, decode_page
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.steps import ErrorDetail
 from vcf_tasks_async.structuring import DEPTH, Odd, explain, is_too_deep, kind_of, make_converter

@@ -16,7 +16,7 @@ from vcf_tasks_async.codec import structure
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.models import Stage, SubTask, Task, TaskPage
 from vcf_tasks_async.status import Status
-from vcf_tasks_async.steps import ErrorCause, ErrorDetail, parse_timestamp
+from vcf_tasks_async.steps import ErrorCause, ErrorDetail, Failure, parse_timestamp
 
 ENDED_WELL = ("SUCCESSFUL", "COMPLETED_WITH_WARNING", "COMPLETED_WITH_SUCCESS")
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "INCONSISTENT", "COMPLETED_WITH_FAILURE")
@@ -363,6 +363,39 @@ CAUSES = {
 @pytest.mark.parametrize(("task", "cause"), CAUSES.values(), ids=CAUSES)
 def test_the_cause_is_the_one_line_a_human_needs(task, cause):
     assert task.cause == cause
+
+
+@pytest.mark.parametrize("task", [task for task, _ in CAUSES.values()], ids=CAUSES)
+def test_the_failure_is_the_cause_in_parts(task):
+    failure = task.failure
+    assert (failure is None) is not task.failed
+    if failure is not None:
+        assert (str(failure) or None) == task.cause
+        steps = dict(task.walk())
+        assert failure.step is (steps[failure.path] if failure.path else None)
+        told = failure.error
+        assert told is None or told.text == failure.text or failure.text is None or not told.text
+
+
+def test_the_failure_has_the_place_the_code_and_the_token_of_the_innermost_error():
+    inner = ErrorDetail(error_code="DNS_1", message="no such\nhost", remediation_message="add it")
+    outer = ErrorDetail(error_code="X", message="failed", reference_token="R7", nested_errors=(inner,))
+    broken = SubTask(name="Resolve", raw_status="FAILED", errors=(outer,))
+    quiet = SubTask(name="Deploy", raw_status="FAILED", sub_tasks=(broken,))
+    fine = SubTask(name="Validate", raw_status="SUCCESSFUL", errors=(ErrorDetail(message="a warning"),))
+    task = Task(id="a758", raw_status="Failed", sub_tasks=(fine, quiet), errors=(ErrorDetail(message="!"),))
+    assert task.failure == Failure(
+        "no such host", "add it", "subTasks[1].subTasks[0]", broken, inner, "DNS_1", "R7"
+    )
+    # A step's own errors, whatever its status and those below it.
+    assert (fine.reason.text, quiet.reason) == ("a warning", None)
+    assert task.reason.text == "!"
+    assert pickle.loads(pickle.dumps(task.failure)) == task.failure
+
+
+@pytest.mark.parametrize("status", ["Successful", "In Progress", None])
+def test_what_has_not_failed_has_no_failure(status):
+    assert Task(id="a758", raw_status=status, errors=(ErrorDetail(message="x"),)).failure is None
 
 
 @given(documents(Task))

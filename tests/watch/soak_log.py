@@ -87,13 +87,23 @@ def lies(
     for (task_id, path), changes in truth.items():
         if task_id in appeared:
             wrong += _amiss(
-                told[task_id, path], changes, f"{task_id} {path}", appeared[task_id], purged.get(task_id)
+                told[task_id, path],
+                changes,
+                f"{task_id} {path}",
+                appeared[task_id],
+                purged.get(task_id),
+                surely_seen,
             )
     return wrong
 
 
 def _amiss(
-    lines: list[Sequence[Any]], changes: list[Change], what: str, appeared: float, until: float | None
+    lines: list[Sequence[Any]],
+    changes: list[Change],
+    what: str,
+    appeared: float,
+    until: float | None,
+    surely_seen: float,
 ) -> list[str]:
     """The same for one task, subtask or stage."""
     wrong = []
@@ -114,7 +124,7 @@ def _amiss(
         ends = following.at if following is not None else until
         # What was so when the task appeared is in its APPEARED.
         late = change.at > appeared
-        if late and change.new not in known and (ends is None or ends - change.at > SURELY_SEEN):
+        if late and change.new not in known and (ends is None or ends - change.at > surely_seen):
             wrong.append(f"{what}: {change.new} was missed")
     return wrong
 

@@ -21,7 +21,8 @@ def started(sddc):
     return {task_id: task["status"] for task_id, task in sddc.snapshot().items()}
 
 
-async def test_thirty_days_with_restarts_token_expiry_and_faults_are_told_as_they_were():
+# `python benchmarks/soak_watch.py --days 30` does more of them.
+async def test_twelve_days_with_restarts_token_expiry_and_faults_are_told_as_they_were():
     rng = Random(3)
     options = {"running": 0.5, "step_seconds": (3000.0, 9000.0), "arrivals": 0.4, "running_succeeds": 0.7}
     async with simulator(16, **options) as sddc, Life(sddc) as life:
@@ -31,7 +32,7 @@ async def test_thirty_days_with_restarts_token_expiry_and_faults_are_told_as_the
         log = Log(life.session.watch(polling=polling))
         retried = Log(life.session.watch(TaskFilter(status=Status.FAILED), polling=polling))
         purged = set()
-        for _ in range(30):
+        for _ in range(12):
             for _ in range(4):
                 await life.clock.advance(6 * HOUR - 300)
                 ended = [each for each in sddc.ids() if each not in sddc.ids("IN_PROGRESS")]
@@ -50,16 +51,16 @@ async def test_thirty_days_with_restarts_token_expiry_and_faults_are_told_as_the
         sddc.faults.clear()
         sddc.off_request(life.fault)
         await life.clock.advance(2 * HOUR)
-        assert sddc.clock.now() - START > 29.9 * DAY
+        assert sddc.clock.now() - START > 11.9 * DAY
         assert (log.error, retried.error) == (None, None)
         assert not log.task.done()
         windows = expected(sddc.history, life.gate.sightings, initial=initial)
         assert_told(log.events, windows, purged)
         kinds = Counter(event.kind for event in log.events)
-        assert kinds[EventKind.LOST] == kinds[EventKind.RESTORED] >= 20
-        assert kinds[EventKind.SUBTASK] > 3_000
-        assert sddc.logins >= 25
-        assert sddc.logins + sddc.refreshes > 300
+        assert kinds[EventKind.LOST] == kinds[EventKind.RESTORED] >= 8
+        assert kinds[EventKind.SUBTASK] > 1_000
+        assert sddc.logins >= 10
+        assert sddc.logins + sddc.refreshes > 120
         await log.close()
         await retried.close()
 

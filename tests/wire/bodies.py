@@ -66,7 +66,7 @@ RIGHT: dict[str, tuple[bytes, Callable[[Task], bool]]] = {
     "an id twice": (b'{"id": "b", "id": "a"}', lambda task: task.id == "a"),
     "an unknown field 60 deep": (_value(b"[" * 60 + b"]" * 60), lambda task: "new" in task.extra),
     "subtasks 60 deep": (_task(b'"subTasks": [' + _nested(60) + b"]"), lambda task: bool(task.sub_tasks)),
-    "100,000 empty lists": (_value(b"[" + b"[]," * DEEP + b"0]"), _keeps([*([] for _ in range(DEEP)), 0])),
+    "10,000 empty lists": (_value(b"[" + b"[]," * 10_000 + b"0]"), _keeps([*([] for _ in range(10_000)), 0])),
 }  # fmt: skip
 
 NOT_JSON: dict[str, bytes] = {

@@ -11,6 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 
+import attrs
 import pytest
 from aiohttp import compression_utils
 from bodies import NOT_JSON, ODD, RIGHT
@@ -135,6 +136,46 @@ async def test_a_write_is_done_with_any_json_or_none_and_unknown_with_anything_e
             await getattr(session, action)("a")
         harmless(caught.value)
     assert server.count(WRITES[action]) == len(fine) + len(broken)
+
+
+OTHER_READS = {
+    "settings": ("/v1/tasks/config/settings", lambda s: s.settings()),
+    "credential tasks": ("/v1/credentials/tasks", lambda s: listed(s.credentials.stream())),
+    "credential task": ("/v1/credentials/tasks/a", lambda s: s.credentials.get("a")),
+    "subtask": ("/v1/credentials/tasks/a/subtasks/b", lambda s: s.credentials.subtask("a", "b")),
+    "accounts": (
+        "/v1/credentials/tasks/a/resource-credentials",
+        lambda s: s.credentials.resource_credentials("a"),
+    ),
+}
+
+
+async def listed(stream) -> list[str]:
+    return [task.id async for task in stream]
+
+
+@pytest.mark.parametrize(("path", "read"), OTHER_READS.values(), ids=OTHER_READS)
+async def test_every_other_read_makes_typed_errors_of_such_bodies(server, path, read) -> None:
+    async def ended(body: bytes) -> DecodeError | None:
+        server.reset_scripts()
+        server.always("GET", path, Reply(200, body))
+        try:
+            await read(session)
+        except DecodeError as error:
+            harmless(error)
+            return error
+        return None
+
+    policy = attrs.evolve(POLICY, base=1e-6, cap=1e-6)
+    async with TaskSession(server.url, BearerAuth(ACCESS), policy=policy) as session:
+        for name, body in NOT_JSON.items():
+            error = await ended(body)
+            assert error is not None, name
+            assert error.not_json, name
+        # Most of these are right data to one read or other.
+        for body in [body for body, _ in RIGHT.values()] + [body for body, _ in ODD.values()]:
+            error = await ended(body)
+            assert error is None or not error.not_json
 
 
 async def test_a_login_answered_with_anything_but_tokens_is_a_typed_error_that_shows_nothing(server) -> None:

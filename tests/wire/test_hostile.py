@@ -30,6 +30,7 @@ from vcf_tasks_async import (
     UsageError,
     VcfTasksError,
 )
+from vcf_tasks_async.version import __version__
 
 BRIEF = Policy(base=0.002, cap=0.004, deadline=2, attempt_timeout=0.5, grace=0.02, budget=3)
 # An attempt that a busy machine cuts short would be made again, and counted.
@@ -172,8 +173,6 @@ ID_CALLS: dict[str, Callable[[TaskSession, Any], Coroutine[Any, Any, Any]]] = {
     "credentials resources": lambda s, i: s.credentials.resource_credentials(i),
     "credentials retry": lambda s, i: s.credentials.retry(i, SPEC),
     "credentials cancel": lambda s, i: s.credentials.cancel(i),
-    "histories": lambda s, i: s.delete_history([i]),
-    "histories of tasks": lambda s, i: s.delete_history([Task(id=i)]),
 }
 
 
@@ -233,11 +232,21 @@ async def test_a_hostile_id_of_a_credential_task_that_the_server_lists_reaches_n
     assert paths == {"/v1/credentials/tasks", "/v1/credentials/tasks/good"}
 
 
+@pytest.mark.parametrize("target", [str, lambda task_id: Task(id=task_id)], ids=["ids", "tasks"])
+async def test_no_hostile_task_id_of_a_deletion_of_histories_reaches_the_wire(server, target):
+    async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
+        deletion = await session.delete_history([target(task_id) for task_id in HOSTILE_IDS])
+    assert [failure.task_id for failure in deletion.failed] == HOSTILE_IDS
+    assert (deletion.successful, deletion.unknown) == ([], [])
+    assert server.connections == 0
+
+
 async def test_a_hostile_id_that_the_server_lists_reaches_no_deletion_of_histories(server):
     server.tasks = {str(n): task(i, "Successful") for n, i in enumerate(HOSTILE_IDS)}
     async with TaskSession(server.url, AUTH, policy=BRIEF) as session:
-        with pytest.raises(UsageError):
-            await session.delete_history(session.stream())
+        deletion = await session.delete_history(session.stream())
+    assert [failure.task_id for failure in deletion.failed] == HOSTILE_IDS
+    assert str(deletion).isprintable()
     assert server.count("DELETE", "/v1/tasks/.*") == 0
 
 
@@ -299,7 +308,7 @@ async def test_no_line_break_gets_into_a_header(server, tail):
 async def test_the_user_agent_is_ours_and_one_line(server, session_with):
     async with session_with() as session:
         await session.get("a")
-    assert {seen.headers["user-agent"] for seen in server.requests} == {"vcf-tasks-async/0.1.0"}
+    assert {seen.headers["user-agent"] for seen in server.requests} == {f"vcf-tasks-async/{__version__}"}
 
 
 async def test_a_hostile_filter_stays_in_its_parameter(server, session_with):

@@ -152,6 +152,19 @@ async def test_the_refreshed_token_may_come_as_bare_text(server, session_with):
     assert (server.logins, server.refreshes) == (1, 1)
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"<html>\n<p>log in</p></html>", b"OK", b"", b"{}"], ids=repr)
+async def test_a_refresh_answered_with_anything_but_a_token_is_asked_once_and_followed_by_a_login(
+    server, session_with, body
+):
+    async with session_with() as session:
+        await session.get("a")
+        server.expire_tokens()
+        server.always("PATCH", REFRESH_PATH, Reply(200, body, kind="text/html"))
+        assert (await session.get("a")).id == "a"
+    assert (server.logins, server.refreshes) == (2, 1)
+    assert {seen.token for seen in server.select("GET")} <= {f"cAnArY-access-{n}" for n in range(1, 9)}
+
+
 async def test_a_refresh_that_meets_a_starting_service_is_repeated(server, session_with):
     async with session_with() as session:
         await session.get("a")

@@ -41,7 +41,7 @@ from vcf_tasks_async import (
     VcfTasksError,
 )
 
-BRIEF = Policy(base=0.005, cap=0.01, deadline=0.08, attempt_timeout=0.05, grace=0.05)
+BRIEF = Policy(base=0.002, cap=0.004, deadline=0.08, attempt_timeout=0.05, grace=0.02, budget=1)
 
 
 def leaks(error: BaseException) -> list[str]:
@@ -124,7 +124,7 @@ LOGINS = [pair for pair in PAIRS if pair[0] != "bearer"]
 @pytest.mark.parametrize(("auth", "trouble"), PAIRS, ids=map("-".join, PAIRS))
 async def test_a_call_that_fails_tells_no_secret(server, auth, trouble, log, monkeypatch):
     auth, trouble = AUTHS[auth], TROUBLE[trouble]
-    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.005)
     for method in ("GET", "PATCH", "DELETE"):
         server.always(method, "/v1/tasks.*", trouble)
     for call in CALLS.values():
@@ -186,7 +186,7 @@ async def _first(run):
 
 @pytest.mark.parametrize("call", OF_CREDENTIALS.values(), ids=OF_CREDENTIALS)
 async def test_a_credential_call_that_fails_tells_no_password(server, call, log, monkeypatch):
-    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.005)
     writes = call in (OF_CREDENTIALS["retry"], OF_CREDENTIALS["retry many"])
     for name, trouble in {**TROUBLE, **WITH_PASSWORDS, **(REPEATED if writes else {})}.items():
         server.reset_scripts()
@@ -379,7 +379,7 @@ ECHOED = {
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
 @pytest.mark.parametrize("call", ECHOED.values(), ids=ECHOED)
 async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, log, monkeypatch):
-    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.02)
+    monkeypatch.setattr("vcf_tasks_async.writes._FIRST_LOOK", 0.005)
     for method in ("GET", "PATCH", "DELETE"):
         server.always(method, "/v1/(credentials/)?tasks.*", echo)
     error = await failure(server, AUTHS["bearer"], call)
@@ -387,6 +387,22 @@ async def test_a_token_that_the_server_repeats_is_not_shown(server, call, echo, 
     assert leaks(error) == []
     assert CANARY not in repr(getattr(error, "detail", "")) + getattr(error, "sample", "")
     assert quiet(log)
+
+
+async def test_a_token_that_is_longer_than_the_piece_that_is_shown_is_not_shown_in_part(server, log):
+    auth = BearerAuth(f"{CANARY}-{'x' * 200}")
+    server.always("GET", "/v1/tasks/a", ECHOES["a page with 200"])
+    error = await failure(server, auth, CALLS["get"])
+    assert error.sample == "Bearer ***…"
+    assert leaks(error) == []
+    assert quiet(log)
+
+
+async def test_a_short_password_leaves_the_words_of_a_refusal_alone(server):
+    server.script("POST", "/v1/tokens", refusal(400, message="Entity not found, nor is y"))
+    error = await failure(server, PasswordAuth("admin@local", "y"), CALLS["get"])
+    assert error.message == "Entity not found, nor is ***"
+    assert "Entity not found, nor is ***" in str(error)
 
 
 ACCOUNT = {"username": "root", "oldPassword": f"{CANARY}-old", "newPassword": f'{CANARY}-"new"'}

@@ -66,12 +66,12 @@ async def best_of_three(run: Callable[[], Awaitable[None]]) -> None:
 
 async def over_at_the_deadline(server: FaultServer, session: TaskSession, call: str) -> VcfTasksError:
     """The error of one call that meets a slow server, in time and with its socket closed."""
-    started = fair()
+    started, fairly = time.monotonic(), fair()
     with pytest.raises(VcfTasksError) as caught:
         await CALLS[call][0](session)
-    took = fair() - started
-    assert took <= DEADLINE + OVERSHOOT
-    assert took >= 0.7 * DEADLINE
+    assert fair() - fairly <= DEADLINE + OVERSHOOT
+    # By the clock on the wall: while others have the processor, the deadline comes nearer all the same.
+    assert time.monotonic() - started >= 0.7 * DEADLINE
     return caught.value
 
 
@@ -149,20 +149,19 @@ async def test_a_connection_that_never_comes_is_over_at_the_deadline(how: str) -
     await asyncio.gather(*(best_of_three(lambda call=call: run(call)) for call in CALLS))
 
 
-@pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
 @pytest.mark.usefixtures("leaves_nothing")
-async def test_a_login_that_is_dragged_out_is_over_at_the_callers_deadline(fault: Reply) -> None:
-    async def run() -> None:
+async def test_a_login_that_is_dragged_out_is_over_at_the_callers_deadline() -> None:
+    async def run(name: str) -> None:
         async with FaultServer() as server:
-            server.script("POST", "/v1/tokens", fault)
+            server.script("POST", "/v1/tokens", SLOW[name])
             auth = PasswordAuth("admin@local", PASSWORD)
             async with TaskSession(server.url, auth, policy=brief(), concurrency=1) as session:
                 error = await over_at_the_deadline(server, session, "retry")
-                assert isinstance(error, DeadlineError)
+                assert isinstance(error, DeadlineError), name
                 await is_closed(server, 1)
-            assert server.count("PATCH") == 0
+            assert server.count("PATCH") == 0, name
 
-    await best_of_three(run)
+    await asyncio.gather(*(best_of_three(lambda name=name: run(name)) for name in SLOW))
 
 
 # --- queueing, attempts and pauses together --------------------------------------------------------

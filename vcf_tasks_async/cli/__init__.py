@@ -1,9 +1,9 @@
 """The command line, `vcf-tasks`: the library's face, in a terminal. Needs the `cli` extra.
 
 One module for each command, which `app` loads when it is asked for. They share: `connection`, `layers`,
-`profiles` and `passwords` (which SDDC Manager, and who we are), `selection` (which tasks), `output` and
-`records` (text and JSON), `show` and `live` (what moves on a terminal), `running` and `exits` (how they begin
-and end).
+`profiles` and `passwords` (which SDDC Manager, and who we are), `sites` (one of them, or a fleet),
+`selection` and `search` (which tasks), `bulk` (acting on them), `output` and `records` (text and JSON),
+`show` and `live` (what moves on a terminal), `running` and `exits` (how they begin and end).
 """
 
 from __future__ import annotations

@@ -35,9 +35,7 @@ COMMANDS: Final = {
     "report": Place(
         "report", "report", "Write a report on all tasks: a timeline, why tasks failed, counts, durations."
     ),
-    "credentials": Place(
-        "credentials", "credentials", "List credential (password) tasks, with the accounts they are about."
-    ),
+    "credentials": Place("credentials", "credentials", "List, retry and cancel credential (password) tasks."),
     "settings": Place("settings", "settings", "Show or set for how long tasks are kept."),
     "login": Place("login", "login", "Log in, and say what is wrong when that fails."),
     "trust": Place("trust", "trust", "Show a host's certificate, and pin it in a profile."),

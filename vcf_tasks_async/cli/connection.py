@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -23,11 +23,14 @@ from vcf_tasks_async.cli import passwords
 from vcf_tasks_async.cli.layers import layers_of, merged
 from vcf_tasks_async.cli.profiles import config_path, read_config
 from vcf_tasks_async.cli.running import warn
+from vcf_tasks_async.cli.selection import given_ids
 from vcf_tasks_async.cli.times import seconds
 
 __all__ = ["Connection", "Duration", "connected"]
 
 if TYPE_CHECKING:
+    from vcf_tasks_async.cli.sites import Sites
+
     _FloatType = click.ParamType[float]
 else:
     # Not generic before click 8.2.
@@ -59,6 +62,7 @@ class Connection:
         timeout: seconds for each call.
         fleet: the sites of ``--fleet``, for commands that take all of them.
         site: the one site of a fleet that is meant.
+        site_name: its name, where it was asked for.
     """
 
     keys: Mapping[str, Any]
@@ -66,6 +70,7 @@ class Connection:
     timeout: float
     fleet: v.Fleet | None = None
     site: v.Site | None = None
+    site_name: str | None = None
 
     @property
     def url(self) -> str:
@@ -122,15 +127,33 @@ class Connection:
             self._auth(),
             tls=self.tls,
             concurrency=concurrency or keys.get("concurrency", 8),
-            policy=v.Policy(deadline=call, attempt_timeout=min(30.0, call)),
+            policy=_policy(call),
             allow_http=keys.get("allow_http", False),
             proxy=keys.get("proxy"),
         )
 
+    def sites(self, *, concurrency: int | None = None) -> Sites:
+        """The SDDC Manager, or all sites of the fleet, not opened yet.
+
+        Raises:
+            UsageError: something is missing or can't be meant.
+        """
+        from vcf_tasks_async.cli.sites import OneSite, SitesOfFleet  # noqa: PLC0415 - `--help` needs none
+
+        if self.fleet is not None:
+            return SitesOfFleet(self.fleet)
+        return OneSite(self.session(concurrency=concurrency), self.site_name)
+
+    def given_ids(self, ids: Iterable[str]) -> list[str]:
+        """The ids that were given, also on stdin; in a fleet those of records with their sites."""
+        return given_ids(ids, in_fleet=self.fleet is not None or self.site_name is not None)
+
     def _check_site(self) -> None:
         if self.fleet is not None and self.site is None:
             names = ", ".join(self.fleet.sites)
-            raise v.UsageError(f"which site of the fleet? Give --site: it has {v.inert(names, limit=300)}")
+            raise v.UsageError(
+                f"this is for one site: give --site. The fleet has {v.inert(names, limit=300)}"
+            )
 
     def _auth(self) -> v.PasswordAuth | v.ApiKeyAuth | v.BearerAuth:
         if "token_env" in self.keys:
@@ -207,7 +230,7 @@ _OPTIONS: Final = (
         "--fleet", env="VCF_FLEET", type=click.Path(dir_okay=False), metavar="FILE",
         help="File of sites, instead of all else here: docs/fleets.md.",
     ),
-    click.option("--site", metavar="NAME", help="The site of the fleet; `list` takes all without it."),
+    click.option("--site", metavar="NAME", help="The one site of the fleet that is meant; all without it."),
     _option(
         "--config", env="VCF_CONFIG", type=click.Path(dir_okay=False), metavar="FILE",
         help="Configuration file instead of ~/.config/vcf-tasks/config.toml.",
@@ -276,14 +299,31 @@ def _of_fleet(path: str | None, name: str | None, given: Mapping[str, Any], time
         )
         raise click.UsageError(f"{what}: the file of sites says where they are, and who you are")
     _show_warnings()
-    fleet = v.Fleet.from_toml(path)
+    fleet = _in_time(v.Fleet.from_toml(path), timeout)
     sites = fleet.sites
     if name is None:
         return Connection({}, Path(), timeout, fleet, next(iter(sites.values())) if len(sites) == 1 else None)
     if name not in sites:
         shown = v.inert(", ".join(sites), limit=300)
         raise v.UsageError(f"{path} has no site {v.inert(name, limit=60)!r}: it has {shown}")
-    return Connection({}, Path(), timeout, None, sites[name])
+    return Connection({}, Path(), timeout, None, sites[name], name)
+
+
+def _policy(call: float) -> v.Policy:
+    return v.Policy(deadline=call, attempt_timeout=min(30.0, call))
+
+
+def _in_time(fleet: v.Fleet, timeout: float) -> v.Fleet:
+    """*fleet* with *timeout* for each call: if it was asked for, else where the file says nothing."""
+    import attrs  # noqa: PLC0415 - a fleet has loaded it already
+
+    source = click.get_current_context().get_parameter_source("call_timeout")
+    asked = source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    sites = {
+        name: attrs.evolve(site, policy=_policy(timeout)) if asked or site.policy == v.Policy() else site
+        for name, site in fleet.sites.items()
+    }
+    return v.Fleet(sites, concurrency=fleet.concurrency)
 
 
 class _Warnings(logging.Handler):

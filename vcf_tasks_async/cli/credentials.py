@@ -1,13 +1,15 @@
-"""`vcf-tasks credentials`: credential (password) tasks, account by account. Reads only; shows no password."""
+"""`vcf-tasks credentials`: credential (password) tasks, account by account. No password is ever shown."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.connection import Connection, connected
+from vcf_tasks_async.cli.credential_acts import cancel_credentials, retry_credentials
 from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean, output_options
 from vcf_tasks_async.cli.records import cause_and_remedy, state
@@ -19,15 +21,46 @@ from vcf_tasks_async.cli.times import short
 __all__ = ["credentials"]
 
 
-@click.command(
-    epilog="A retry of one needs to be told what is to be set, and with which passwords: that is code, in"
-    " docs/credentials.md."
-)
+class _ListsByDefault(click.Group):
+    """A group whose first command is meant where none is named: `vcf-tasks credentials --failed` lists."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of the command before *args* where it is missing."""
+        if not args and ctx.resilient_parsing:
+            # A shell asks what could come next: any of the commands.
+            return super().parse_args(ctx, args)
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [list_credentials.name or "", *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, and the options of the one that is meant without a name."""
+        mine = super().shell_complete(ctx, incomplete)
+        known = {item.value for item in mine}
+        more = list_credentials.shell_complete(ctx, incomplete) if incomplete.startswith("-") else []
+        return [*mine, *(item for item in more if item.value not in known)]
+
+
+@click.group(cls=_ListsByDefault)
+def credentials() -> None:
+    """List, retry and cancel credential (password) tasks.
+
+    Without a command it lists: `vcf-tasks credentials --failed`.
+
+    \b
+    Examples:
+      vcf-tasks credentials --failed
+      vcf-tasks credentials retry 3ee54a9a --spec spec.json --wait
+      vcf-tasks credentials cancel 3ee54a9a
+    """
+
+
+@credentials.command("list")
 @click.option("--failed", is_flag=True, help="Only those that have failed.")
 @click.option("--type", metavar="TYPE", help="UPDATE, ROTATE, REMEDIATE or UPDATE_AUTO_ROTATE_POLICY.")
 @output_options
 @connected
-def credentials(connection: Connection, out: Output, failed: bool, type: str | None) -> None:  # noqa: A002 - the API's
+def list_credentials(connection: Connection, out: Output, failed: bool, type: str | None) -> None:  # noqa: A002 - the API's
     """List credential (password) tasks, with the accounts they are about.
 
     \b
@@ -38,6 +71,10 @@ def credentials(connection: Connection, out: Output, failed: bool, type: str | N
     where = v.TaskFilter(status=failed_statuses() if failed else None, type=type)
     if not run(_list(connection.session(), where, out)):
         raise SystemExit(int(Exit.FAILED))
+
+
+for _command in (retry_credentials, cancel_credentials):
+    credentials.add_command(_command)
 
 
 async def _list(session: v.TaskSession, where: v.TaskFilter, out: Output) -> bool:
@@ -77,7 +114,7 @@ def _add(table: Table, task: v.CredentialsTask) -> None:
     table.rows.append(cells)
     table.remarks.append(cells[-1])
     for _, step in task.walk():
-        cause, _ = cause_and_remedy(step.errors)
+        cause, _ = cause_and_remedy(step)
         row = [
             Cell(""),
             _status(step),
@@ -104,7 +141,7 @@ def _record(task: v.CredentialsTask, manager: str) -> dict[str, Any]:
 
 
 def _step_record(path: str, step: v.CredentialsSubTask) -> dict[str, Any]:
-    cause, remedy = cause_and_remedy(step.errors)
+    cause, remedy = cause_and_remedy(step)
     return {
         "path": path,
         "id": step.id,

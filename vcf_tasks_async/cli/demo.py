@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from random import Random
 from time import monotonic
@@ -27,7 +26,6 @@ _ROWS: Final = 10
 # Seconds between two looks at the tasks that are followed, and those after which the demo gives them up.
 _PAUSE: Final = 0.4
 _PATIENCE: Final = 60.0
-_FAILED: Final = v.TaskFilter(status=v.Status.FAILED)
 
 
 @click.command()
@@ -137,7 +135,7 @@ async def _stream(screen: Screen, session: v.TaskSession) -> tuple[list[v.Task],
 
 async def _retry(screen: Screen, session: v.TaskSession, expected: int) -> v.BulkReport:
     """Retry whatever has failed, and show the outcomes as they come."""
-    run = session.retry_many(session.stream(_FAILED), concurrency=_CONCURRENCY)
+    run = session.retry_many(session.stream(v.TaskFilter(status=v.Status.FAILED)), concurrency=_CONCURRENCY)
     counts: Counter[v.Result] = Counter()
     with screen.meter(lambda: of_results(dict(counts)), expected):
         async with run as outcomes:
@@ -148,6 +146,8 @@ async def _retry(screen: Screen, session: v.TaskSession, expected: int) -> v.Bul
 
 async def _follow(screen: Screen, session: v.TaskSession, ids: set[str]) -> Counter[str]:
     """Look at the tasks with these ids until all have ended. Returns how many came to what."""
+    import asyncio  # noqa: PLC0415 - `--help` needs none
+
     fates: Counter[str] = Counter({_RUNNING: len(ids)})
     gives_up = monotonic() + _PATIENCE
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.output import Output, clean, clip
 from vcf_tasks_async.cli.records import cause_and_remedy
+from vcf_tasks_async.cli.search import label
 from vcf_tasks_async.cli.shares import status_style
 from vcf_tasks_async.cli.times import short
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     Step = v.SubTask | v.Stage
 
 
-def show_heading(task: v.Task, out: Output) -> None:
-    """The task's name and status."""
+def show_heading(task: v.Task, out: Output, site: str | None = None) -> None:
+    """The task's name and status, and in a fleet its site."""
     out.line(out.style(clean(task.name) or "without a name", "bold"))
-    out.line(f"{_status(task, out)}{_took(task)}  {clean(task.id)}")
+    out.line(f"{_status(task, out)}{_took(task)}  {label(site, task.id)}")
 
 
 def show_facts(task: v.Task, out: Output) -> None:
@@ -82,7 +83,7 @@ def show_tree(task: v.Task, out: Output, *, failed_only: bool = False, depth: in
         )
         if not step.failed:
             continue
-        cause, remedy = cause_and_remedy(step.errors)
+        cause, remedy = cause_and_remedy(step)
         for text, style in ((cause, "red"), (remedy, "yellow")):
             if text:
                 out.line(out.style(hang, "dim") + out.style(_whole(clean(text), hang, style, out), style))

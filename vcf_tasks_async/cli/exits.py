@@ -60,8 +60,12 @@ _BY_CLASS: Final = {
 def code_of(error: BaseException) -> Exit:
     """The exit code of a command that ends with *error*: that of its class, or the nearest base with one.
 
-    A wait that gave up because no look worked has the code of what kept it from looking.
+    A wait that gave up because no look worked has the code of what kept it from looking; that of sites in
+    trouble is theirs, where they are alike.
     """
+    troubles = getattr(error, "troubles", None)
+    if troubles:
+        return code_of_all(trouble.error for trouble in troubles.values())
     for cls in type(error).__mro__:
         if cls.__name__ == "WaitError" and error.__cause__ is not None:
             return code_of(error.__cause__)

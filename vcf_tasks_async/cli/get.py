@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-import vcf_tasks_async as v
 from vcf_tasks_async.cli.connection import Connection, connected
 from vcf_tasks_async.cli.details import show_facts, show_heading, show_tree
-from vcf_tasks_async.cli.output import Output, clean, output_options
+from vcf_tasks_async.cli.exits import Exit
+from vcf_tasks_async.cli.output import Output, output_options
 from vcf_tasks_async.cli.records import of_task
 from vcf_tasks_async.cli.running import run
-from vcf_tasks_async.cli.selection import given_ids, ids_argument, resolved
+from vcf_tasks_async.cli.search import label
+from vcf_tasks_async.cli.selection import ids_argument
+from vcf_tasks_async.cli.sites import Sites
 
 __all__ = ["get"]
 
@@ -29,23 +31,25 @@ def get(connection: Connection, out: Output, ids: tuple[str, ...]) -> None:
       vcf-tasks get 3ee54a9a
       vcf-tasks get 3ee54a9a-5d0f-4d54-8d26-f1a2d4a9b1a1 --json | jq .task.subTasks
     """
-    run(_get(connection.session(), given_ids(ids), out))
+    raise SystemExit(int(run(_get(connection.sites(), connection.given_ids(ids), out))))
 
 
-async def _get(session: v.TaskSession, ids: list[str], out: Output) -> None:
-    async with session:
-        for number, task_id in enumerate(await resolved(session, ids)):
-            task = await session.get(task_id)
+async def _get(sites: Sites, ids: list[str], out: Output) -> Exit:
+    async with sites:
+        targets = await sites.find(ids)
+        for number, (site, task_id) in enumerate(targets):
+            task = await (await sites.session(site)).get(task_id)
             if out.json:
-                out.record({**of_task(task, session.manager), "task": task.to_json()})
+                out.record({**of_task(task, sites.manager(site), site), "task": task.to_json()})
             elif out.quiet:
-                out.line(clean(task.id))
+                out.line(label(site, task.id))
             else:
                 if number:
                     out.line()
-                show_heading(task, out)
+                show_heading(task, out, site)
                 show_facts(task, out)
                 if task.sub_tasks:
                     out.line()
                     # The first level tells the story; `tree` has the rest.
                     show_tree(task, out, depth=1)
+    return sites.code(of_any=bool(targets))

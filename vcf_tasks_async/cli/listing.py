@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 
@@ -15,12 +13,14 @@ from vcf_tasks_async.cli.connection import Connection, connected
 from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.output import Cell, Column, Output, Table, clean, output_options
 from vcf_tasks_async.cli.records import of_task
-from vcf_tasks_async.cli.running import run, warn
+from vcf_tasks_async.cli.running import run
+from vcf_tasks_async.cli.search import fitting, label
 from vcf_tasks_async.cli.selection import Selection, selecting
 from vcf_tasks_async.cli.shares import status_style
+from vcf_tasks_async.cli.sites import Found, Listing, Sites
 from vcf_tasks_async.cli.times import short
 
-__all__ = ["beginnings", "list_tasks"]
+__all__ = ["list_tasks"]
 
 #: What tasks can be sorted by; what a task does not tell comes last.
 _KEYS: Final[dict[str, Callable[[v.Task], Any]]] = {
@@ -59,104 +59,79 @@ def list_tasks(
       vcf-tasks list --type HOST_COMMISSION --json | jq -r .cause
       vcf-tasks list --failed -q | vcf-tasks retry - --yes
     """
-    listing = _Listing(selection, out, sort, limit, with_sites=connection.fleet is not None)
-    if connection.fleet is not None:
-        whole = run(_list_fleet(connection.fleet, listing))
-    else:
-        whole = run(_list(connection.session(), listing))
-    if not whole:
+    listing = _Listing(connection.sites(), selection, out, sort, limit)
+    if not run(listing.print()):
         raise SystemExit(int(Exit.FAILED))
-
-
-async def _list(session: v.TaskSession, listing: _Listing) -> bool:
-    """Print one site's tasks. Returns whether these are all there are."""
-    async with session, session.stream(listing.where) as stream:
-        items = (_Item(None, session.manager, task) async for task in stream)
-        async with aclosing(items):
-            await listing.print(items)
-        return _is_whole(stream, cut=listing.was_cut)
-
-
-async def _list_fleet(fleet: v.Fleet, listing: _Listing) -> bool:
-    """Print the tasks of all sites. Returns whether these are all there are."""
-    managers = {name: site.url.partition("://")[2] or site.url for name, site in fleet.sites.items()}
-    async with fleet, fleet.stream(listing.where, raise_troubles=False) as stream:
-        items = (_Item(site, managers[site], task) async for site, task in stream)
-        async with aclosing(items):
-            await listing.print(items)
-        for trouble in stream.troubles.values():
-            warn(clean(trouble))
-        whole = [_is_whole(each, cut=listing.was_cut) for each in stream.sites.values()]
-        return all(whole) and not stream.troubles
-
-
-def _is_whole(stream: v.TaskStream, *, cut: bool) -> bool:
-    """Whether a listing has told all there is; says so where it has not."""
-    for error in stream.malformed:
-        warn(f"left out, for it can't be read: {clean(error)}")
-    if not stream.complete and not cut:
-        warn("the listing could not be made whole: tasks may be missing, list again")
-    return (stream.complete or cut) and not stream.malformed
-
-
-class _Item(NamedTuple):
-    """A task, and where it is."""
-
-    site: str | None
-    manager: str
-    task: v.Task
 
 
 class _Listing:
     """What is to be listed, and how it is printed."""
 
     def __init__(
-        self, selection: Selection, out: Output, sort: str | None, limit: int | None, *, with_sites: bool
+        self, sites: Sites, selection: Selection, out: Output, sort: str | None, limit: int | None
     ) -> None:
-        self.where = selection.where
-        self.was_cut = False
+        self._sites = sites
         self._selection = selection
         self._out = out
         self._sort = sort
         self._limit = limit
-        self._table = _TaskTable(selection, with_sites=with_sites)
+        self._table = _TaskTable(selection, with_sites=sites.are_many)
+        self._meant: list[Found] = []
         self._number = 0
 
-    async def print(self, items: AsyncIterator[_Item]) -> None:
-        """Print what is meant of *items*, as they come or in their order."""
+    async def print(self) -> bool:
+        """Print what is meant, as it comes or in its order. Returns whether that is all there is."""
+        import asyncio  # noqa: PLC0415 - `--help` needs none
+
+        try:
+            async with self._sites as sites, sites.listing(self._selection.where) as tasks:
+                await self._take(tasks)
+        except asyncio.CancelledError:
+            # By Ctrl-C: what was read by then is told.
+            if self._number or self._meant:
+                self._close()
+            raise
+        self._close()
+        return sites.is_whole and not sites.troubles
+
+    async def _take(self, tasks: Listing) -> None:
+        async for site, task in tasks:
+            if not self._selection.matches(task):
+                continue
+            if self._sort is not None:
+                self._meant.append(Found(site, task))
+                continue
+            self._add(Found(site, task))
+            if self._number == self._limit:
+                tasks.was_cut = True
+                break
+
+    def _close(self) -> None:
         if self._sort is not None:
-            meant = [item async for item in items if self._selection.matches(item.task)]
-            for item in _sorted(meant, self._sort)[: self._limit]:
-                self._add(item)
-        else:
-            async for item in items:
-                if self._selection.matches(item.task):
-                    self._add(item)
-                if self._number == self._limit:
-                    self.was_cut = True
-                    break
+            for found in _sorted(self._meant, self._sort)[: self._limit]:
+                self._add(found)
         if self._out.is_text:
             if self._number:
                 self._table.print(self._out)
             else:
                 self._out.line("no tasks")
 
-    def _add(self, item: _Item) -> None:
+    def _add(self, found: Found) -> None:
         self._number += 1
+        site, task = found
         if self._out.quiet:
-            self._out.line(clean(item.task.id))
+            self._out.line(label(site, task.id))
         elif self._out.json:
-            site = {} if item.site is None else {"site": item.site}
-            self._out.record({**of_task(item.task, item.manager), **site})
+            self._out.record(of_task(task, self._sites.manager(site), site))
         else:
-            self._table.add(item)
+            self._table.add(found)
 
 
-def _sorted(items: list[_Item], sort: str) -> list[_Item]:
+def _sorted(found: list[Found], sort: str) -> list[Found]:
     key = _KEYS[sort.removeprefix("-")]
-    told = [item for item in items if key(item.task) is not None]
-    told.sort(key=lambda item: key(item.task), reverse=sort.startswith("-"))
-    return [*told, *(item for item in items if key(item.task) is None)]
+    told = [each for each in found if key(each.task) is not None]
+    told.sort(key=lambda each: key(each.task), reverse=sort.startswith("-"))
+    return [*told, *(each for each in found if key(each.task) is None)]
 
 
 class _TaskTable:
@@ -179,15 +154,15 @@ class _TaskTable:
         self._ids: list[str] = []
         self._now = datetime.now(UTC)
 
-    def add(self, item: _Item) -> None:
+    def add(self, found: Found) -> None:
         """One more row."""
-        task = item.task
+        site, task = found
         self._ids.append(clean(task.id))
         style = status_style(task.status)
         created = task.created_at
         age = None if created is None else (self._now - created).total_seconds()
         row = [
-            *([Cell(clean(item.site), "cyan")] if self._with_sites else []),
+            *([Cell(clean(site), "cyan")] if self._with_sites else []),
             Cell(self._ids[-1], "dim"),
             Cell(clean(task.raw_status) or "no status", style),
             Cell("" if age is None or age < 0 else short(age).split()[0]),
@@ -203,27 +178,6 @@ class _TaskTable:
 
     def print(self, out: Output) -> None:
         """All rows, with ids cut to what tells them apart where there is little room."""
-        if out.width is not None and out.width < _WIDE:
-            for row, shown in zip(self._table.rows, beginnings(self._ids), strict=True):
-                row[int(self._with_sites)] = Cell(shown, "dim")
+        for row, shown in zip(self._table.rows, fitting(self._ids, out.width), strict=True):
+            row[int(self._with_sites)] = Cell(shown, "dim")
         self._table.print(out)
-
-
-#: Columns from which on there is room for whole ids.
-_WIDE: Final = 140
-
-
-def beginnings(ids: list[str], *, least: int = 8) -> list[str]:
-    """As much of each id as tells it from all others, and *least* characters at least.
-
-    Example:
-        >>> beginnings(["3ee54a9a-5d0f", "3ee54a9a-77aa", "16ab8935-805b"])
-        ['3ee54a9a-5', '3ee54a9a-7', '16ab8935']
-    """
-    length = dict.fromkeys(ids, least)
-    ordered = sorted(length)
-    for before, after in pairwise(ordered):
-        same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
-        for task_id in (before, after):
-            length[task_id] = max(length[task_id], same + 1)
-    return [task_id[: length[task_id]] for task_id in ids]

@@ -15,6 +15,7 @@ from rich.text import Text
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.board import Board
 from vcf_tasks_async.cli.output import clean
+from vcf_tasks_async.cli.search import label
 
 __all__ = ["can_move", "event_line", "moving", "progress_line"]
 
@@ -61,11 +62,11 @@ def moving(board: Board, *, stderr: bool = False, stays: bool = True) -> Iterato
         yield
 
 
-def event_line(event: v.TaskEvent) -> str:
-    """*event* as one line of a log."""
+def event_line(event: v.TaskEvent, site: str | None = None) -> str:
+    """*event*, in a fleet at *site*, as one line of a log."""
     parts = [f"{event.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
-    if event.task_id is not None:
-        parts.append(clean(event.task_id))
+    if event.task_id is not None or site is not None:
+        parts.append(label(site, event.task_id))
     parts.append(f"{event.kind.value:<8}")
     if event.after is not None or event.before is not None:
         before = f"{clean(event.before)} → " if event.before else ""
@@ -81,10 +82,11 @@ def event_line(event: v.TaskEvent) -> str:
     return "  ".join(parts)
 
 
-def progress_line(progress: v.Progress) -> str:
-    """How far a task is, as one line of a log."""
+def progress_line(progress: v.Progress, site: str | None = None) -> str:
+    """How far a task is, in a fleet at *site*, as one line of a log."""
     task = progress.task
-    parts = [f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", clean(task.id), clean(task.raw_status) or "no status"]
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    parts = [moment, label(site, task.id), clean(task.raw_status) or "no status"]
     if progress.total:
         parts.append(f"{progress.done}/{progress.total}")
     if progress.current:

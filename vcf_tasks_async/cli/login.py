@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vcf_tasks_async.cli.connection import Connection, connected
 from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.output import Output, clean, output_options
-from vcf_tasks_async.cli.probe import Check, log_in, reach
 from vcf_tasks_async.cli.running import run
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.cli.probe import Check
 
 __all__ = ["login"]
 
@@ -27,6 +31,8 @@ def login(connection: Connection, out: Output, check: bool) -> None:
     """
     if check:
         if connection.keys.get("proxy"):
+            from vcf_tasks_async.cli.probe import Check  # noqa: PLC0415 - asyncio, which `--help` needs not
+
             _tell(Check("name", Exit.DONE, "through the proxy: name, TCP and TLS are seen from there"), out)
         else:
             _end(run(_reach(connection, out)))
@@ -34,6 +40,8 @@ def login(connection: Connection, out: Output, check: bool) -> None:
 
 
 async def _reach(connection: Connection, out: Output) -> Exit:
+    from vcf_tasks_async.cli.probe import reach  # noqa: PLC0415 - likewise
+
     code = Exit.DONE
     async for step in reach(connection.url, connection.tls):
         _tell(step, out)
@@ -42,10 +50,11 @@ async def _reach(connection: Connection, out: Output) -> Exit:
 
 
 async def _log_in(connection: Connection, out: Output, *, all_of_it: bool) -> Exit:
+    from vcf_tasks_async.cli.probe import log_in  # noqa: PLC0415 - likewise
+
     code = Exit.DONE
-    for step in await log_in(connection.session(), connection.username):
-        if all_of_it or step.step == "login" or step.code:
-            _tell(step, out)
+    for step in await log_in(connection.session(), connection.username, all_of_it=all_of_it):
+        _tell(step, out)
         code = step.code
     return code
 

@@ -10,16 +10,15 @@ import hashlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.certificate import handshake, judging
 from vcf_tasks_async.cli.exits import Exit, code_of
 from vcf_tasks_async.cli.output import clean
+from vcf_tasks_async.cli.place import place_of
 
-__all__ = ["Check", "log_in", "place_of", "reach"]
+__all__ = ["Check", "log_in", "reach"]
 
 # Seconds for a connection.
 _PATIENCE = 5.0
@@ -44,21 +43,6 @@ class Check:
     code: Exit
     text: str
     remedy: str = ""
-
-
-def place_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a host name or URL.
-
-    Raises:
-        UsageError: there is no host in it.
-    """
-    with suppress(ValueError):
-        parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
-        if parts.hostname and parts.scheme in ("https", "http"):
-            return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}[parts.scheme]
-    raise v.UsageError(
-        f"{v.inert(url, limit=120)!r} is no address: give a host name such as sfo-vcf01.rainpole.io"
-    )
 
 
 async def reach(url: str, tls: v.Tls) -> AsyncIterator[Check]:
@@ -126,8 +110,14 @@ async def _certificate(host: str, port: int, tls: v.Tls) -> Check:
     return Check("TLS", Exit.DONE, "the pinned certificate" if tls.pinned else "the certificate is trusted")
 
 
-async def log_in(session: v.TaskSession, username: str) -> list[Check]:
-    """Login, the tasks, and what kind of release answers; ends with the first step that fails."""
+async def log_in(session: v.TaskSession, username: str, *, all_of_it: bool = True) -> list[Check]:
+    """Login, the tasks, and what kind of release answers; ends with the first step that fails.
+
+    Args:
+        session: not opened yet.
+        username: who logs in.
+        all_of_it: False: find out no more than whether that works.
+    """
     logged_in = Check("login", Exit.DONE, f"as {clean(username, limit=120)}")
     async with session:
         try:
@@ -137,22 +127,31 @@ async def log_in(session: v.TaskSession, username: str) -> list[Check]:
             if error.path is None or error.path.startswith("/v1/tokens"):
                 return [Check("login", *wrong)]
             return [logged_in, Check("tasks", *wrong)]
-    about = page.page_metadata
-    number = "some" if about is None or about.total_elements is None else about.total_elements
-    return [
-        logged_in,
-        Check("tasks", Exit.DONE, f"{number} tasks"),
-        Check("release", Exit.DONE, _release(page)),
-    ]
+        if not all_of_it:
+            return [logged_in]
+        about = page.page_metadata
+        number = "some" if about is None or about.total_elements is None else about.total_elements
+        return [
+            logged_in,
+            Check("tasks", Exit.DONE, f"{number} tasks"),
+            Check("release", Exit.DONE, await _release(session, page)),
+        ]
 
 
-def _release(page: v.TaskPage) -> str:
-    # No call of this API says it; what it answers does.
+async def _release(session: v.TaskSession, page: v.TaskPage) -> str:
+    """What answers, as far as its answers tell: no call of this API says it."""
     if page.page_metadata is None:
-        return "one that does not page its list: VCF 4.x"
+        return "VCF 4.x: it does not page its list"
     if any(task.is_retryable is None for task in page.elements):
-        return "one that does not say what can be retried: older than VCF 5"
-    return "one that pages its list and says what can be retried: VCF 5 or newer"
+        return "older than VCF 5: it does not say what can be retried"
+    try:
+        await session.settings()
+    except v.UnsupportedError:
+        oldest = "VCF 5" if page.elements else "VCF 4.5"
+        return f"{oldest} to 9.0, or a VCF Installer: it has no settings of tasks, which 9.1 added"
+    except v.VcfTasksError as error:
+        return f"VCF 5 or newer; whether it is 9.1 can't be told: {clean(error, limit=200)}"
+    return "VCF 9.1 or newer: it has settings of tasks"
 
 
 def _remedy(error: v.VcfTasksError) -> str:

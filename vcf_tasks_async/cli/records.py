@@ -10,14 +10,23 @@ from typing import Any
 
 import vcf_tasks_async as v
 
-__all__ = ["cause_and_remedy", "of_event", "of_outcome", "of_report", "of_step", "of_task", "state"]
+__all__ = [
+    "cause_and_remedy",
+    "of_event",
+    "of_outcome",
+    "of_report",
+    "of_step",
+    "of_task",
+    "of_trouble",
+    "state",
+]
 
 
-def of_task(task: v.Task, manager: str) -> dict[str, Any]:
+def of_task(task: v.Task, manager: str, site: str | None = None) -> dict[str, Any]:
     """A task in short: what a list, a wait and a watch tell."""
     return {
         "record": "task",
-        "manager": manager,
+        **_where(manager, site),
         "id": task.id,
         "name": task.name,
         "type": task.type,
@@ -29,11 +38,12 @@ def of_task(task: v.Task, manager: str) -> dict[str, Any]:
     }
 
 
-def of_step(task: v.Task, path: str, step: v.SubTask | v.Stage) -> dict[str, Any]:
+def of_step(task: v.Task, path: str, step: v.SubTask | v.Stage, site: str | None = None) -> dict[str, Any]:
     """A subtask or stage, with its place in the task."""
-    cause, remedy = cause_and_remedy(step.errors)
+    cause, remedy = cause_and_remedy(step)
     return {
         "record": "step",
+        **({} if site is None else {"site": site}),
         "taskId": task.id,
         "path": path,
         "name": step.name,
@@ -44,12 +54,12 @@ def of_step(task: v.Task, path: str, step: v.SubTask | v.Stage) -> dict[str, Any
     }
 
 
-def of_event(event: v.TaskEvent, manager: str) -> dict[str, Any]:
+def of_event(event: v.TaskEvent, manager: str, site: str | None = None) -> dict[str, Any]:
     """Something that happened, as a watch tells it."""
     progress = event.progress
     return {
         "record": "event",
-        "manager": manager,
+        **_where(manager, site),
         "event": event.kind.value,
         "taskId": event.task_id,
         "name": event.task.name if event.task else None,
@@ -66,12 +76,12 @@ def of_event(event: v.TaskEvent, manager: str) -> dict[str, Any]:
     }
 
 
-def of_outcome(outcome: v.Outcome, manager: str) -> dict[str, Any]:
+def of_outcome(outcome: v.Outcome, manager: str, site: str | None = None) -> dict[str, Any]:
     """What became of one target of a retry or cancel."""
     final = outcome.final
     return {
         "record": "outcome",
-        "manager": manager,
+        **_where(manager, site),
         "taskId": outcome.task_id,
         "action": outcome.action.value,
         "result": outcome.result.value,
@@ -85,24 +95,30 @@ def of_outcome(outcome: v.Outcome, manager: str) -> dict[str, Any]:
     }
 
 
-def of_report(report: v.BulkReport, manager: str) -> dict[str, Any]:
+def of_report(report: v.BulkReport, manager: str, site: str | None = None) -> dict[str, Any]:
     """All of a retry or cancel: the last line."""
     plain = report.to_json()
     return {
         "record": "report",
-        "manager": manager,
+        **_where(manager, site),
         **{key: plain[key] for key in ("action", "counts", "ended", "duplicates", "complete", "stopped")},
         "seconds": round(report.elapsed, 3),
     }
 
 
-def cause_and_remedy(errors: tuple[v.ErrorDetail, ...]) -> tuple[str | None, str | None]:
-    """What the first error that says something says, and what to do about it."""
-    error = next((error for error in errors if error.says_something), None)
-    if error is None:
-        return None, next((e.remediation_message for e in errors if e.remediation_message), None)
-    inner, remedy = error.innermost()
-    return inner.text or error.text, remedy
+def of_trouble(trouble: v.SiteTrouble, manager: str) -> dict[str, Any]:
+    """A site of a fleet that could not do its part of a retry or cancel."""
+    return {"record": "trouble", **_where(manager, trouble.site), **trouble.to_json()}
+
+
+def _where(manager: str, site: str | None) -> dict[str, Any]:
+    return {"manager": manager} if site is None else {"manager": manager, "site": site}
+
+
+def cause_and_remedy(node: v.SubTask | v.Stage | v.CredentialsSubTask) -> tuple[str | None, str | None]:
+    """What a step's own errors say, and what to do about it."""
+    reason = node.reason
+    return (None, None) if reason is None else (reason.text, reason.remedy)
 
 
 def state(node: v.Task | v.SubTask | v.Stage | v.CredentialsTask | v.CredentialsSubTask) -> dict[str, Any]:

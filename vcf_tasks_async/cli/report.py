@@ -20,14 +20,19 @@ from vcf_tasks_async.cli.running import fail, need, run
 
 if TYPE_CHECKING:
     from vcf_tasks_async.cli.report_data import ReportData
+    from vcf_tasks_async.cli.report_rows import TaskRow
 
-__all__ = ["read", "render", "report"]
+__all__ = ["Reading", "render", "report"]
 
 _FORMATS: Final = ("html", "json", "csv", "md")
 _STDOUT: Final = "-"
 
 
-@click.command(epilog="The HTML file loads nothing from anywhere: it can be read where there is no network.")
+@click.command(
+    epilog="The HTML file loads nothing from anywhere: it can be read where there is no network. Ctrl-C"
+    " (exit code 130) writes a report of what was read by then, which says that it is not whole; a file that"
+    " is there already stays as it was."
+)
 @click.option(
     "--format", "-f", "form", type=click.Choice(_FORMATS),
     help="html unless the name of the output says otherwise.",
@@ -36,8 +41,9 @@ _STDOUT: Final = "-"
     "--output", "-o", default=_STDOUT, type=click.Path(dir_okay=False, allow_dash=True),
     help="The file to write; stdout without it.",
 )  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing of what was written.")
 @connected
-def report(connection: Connection, form: str | None, output: str) -> None:
+def report(connection: Connection, form: str | None, output: str, quiet: bool) -> None:
     """Write a report on all tasks: a timeline, why tasks failed, counts, durations.
 
     \b
@@ -53,38 +59,74 @@ def report(connection: Connection, form: str | None, output: str) -> None:
     if output != _STDOUT and not Path(output).absolute().parent.is_dir():
         # Said before minutes are spent on reading.
         fail(f"can't write {v.inert(output, limit=300)}: there is no such directory")
-    session = connection.session()
-    data = run(read(session, session.manager))
+    reading = Reading(connection.session())
+    try:
+        run(reading.through())
+    except SystemExit as ended:
+        # Ctrl-C: what was read by then is told, but not in the place of a report that may be whole.
+        if ended.code in (Exit.INTERRUPTED, Exit.TERMINATED) and reading.rows and not _is_there(output):
+            _publish(reading.facts(), form, output, quiet=quiet)
+        raise
+    _publish(reading.facts(), form, output, quiet=quiet)
+
+
+def _is_there(output: str) -> bool:
+    return output != _STDOUT and Path(output).is_file()
+
+
+def _publish(data: ReportData, form: str, output: str, *, quiet: bool) -> None:
     try:
         document = render(data, form)
         # As bytes: the document says UTF-8, whatever the terminal's encoding.
         _write(output, document.encode("utf-8", "replace"))
     except KeyboardInterrupt:
         raise SystemExit(int(Exit.INTERRUPTED)) from None
-    if output != _STDOUT:
-        click.echo(f"{output}: {_tally(data)}", err=True)
+    if output != _STDOUT and not quiet:
+        click.echo(f"{v.inert(output, limit=300)}: {_tally(data)}", err=True)
 
 
-async def read(session: v.TaskSession, manager: str, where: v.TaskFilter | None = None) -> ReportData:
-    """The facts of all tasks of *session* that *where* lets through.
+class Reading:
+    """Tasks being read for a report, and the facts of those that were.
 
     Of each task only a row is kept, so that ten thousand fit into little memory.
 
     Args:
-        manager: how the report calls the SDDC Manager.
+        session: where; not opened yet.
+        manager: how the report calls the SDDC Manager; None for its address.
+        where: which tasks; None for all.
     """
-    from vcf_tasks_async.cli.report_data import facts_of  # noqa: PLC0415 - the models, for those who use them
-    from vcf_tasks_async.cli.report_rows import row_of  # noqa: PLC0415 - likewise
 
-    now = datetime.now(UTC)
-    async with session, session.stream(where or v.TaskFilter()) as stream:
-        rows = [row_of(task, now) async for task in stream]
+    def __init__(
+        self, session: v.TaskSession, manager: str | None = None, where: v.TaskFilter | None = None
+    ) -> None:
+        self.rows: list[TaskRow] = []
+        self._session = session
+        self._manager = session.manager if manager is None else manager
+        self._where = where or v.TaskFilter()
+        self._made_at = datetime.now(UTC)
+        self._is_complete = False
+        self._malformed = 0
+
+    async def through(self) -> None:
+        """Read all of them."""
+        from vcf_tasks_async.cli.report_rows import row_of  # noqa: PLC0415 - the models, for those who use them
+
+        async with self._session as session, session.stream(self._where) as stream:
+            async for task in stream:
+                self.rows.append(row_of(task, self._made_at))
+            self._is_complete = stream.complete
+            self._malformed = stream.malformed_count
+
+    def facts(self) -> ReportData:
+        """What was read by now."""
+        from vcf_tasks_async.cli.report_data import facts_of  # noqa: PLC0415 - likewise
+
         return facts_of(
-            rows,
-            manager=manager,
-            made_at=now,
-            is_complete=stream.complete,
-            malformed=stream.malformed_count,
+            self.rows,
+            manager=self._manager,
+            made_at=self._made_at,
+            is_complete=self._is_complete,
+            malformed=self._malformed,
         )
 
 

@@ -137,7 +137,7 @@ def row_of(task: v.Task, now: datetime) -> TaskRow:
         progress=task.progress,
         is_retryable=task.is_retryable,
         resources=tuple(filter(None, (r.fqdn or r.name or r.resource_id for r in task.resources))),
-        failure=_failure(task) if task.failed else None,
+        failure=_failure(task),
         steps=_chosen(steps),
         steps_in_all=len(steps),
     )
@@ -183,7 +183,7 @@ def _steps(task: v.Task, now: datetime) -> Iterator[Step]:
             raw_status=node.raw_status,
             began=began,
             completed=completed,
-            error=found.text if (found := _told(node.errors, node.name)) else None,
+            error=(reason.text or _NO_REASON) if (reason := node.reason) else None,
         )
 
 
@@ -204,29 +204,15 @@ def _chosen(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(steps[i] for i in sorted(best))
 
 
-def _failure(task: v.Task) -> Failure:
-    """Where `Task.cause` has its words from, in parts."""
-    silent = None
-    for _, node in task.walk():
-        if node.failed:
-            if told := _told(node.errors, node.name):
-                return told
-            silent = node.name or "a subtask"
-    return _told(task.errors, None) or Failure(_NO_REASON, step=silent)
-
-
-def _told(errors: tuple[v.ErrorDetail, ...], step: str | None) -> Failure | None:
-    """The first of *errors* that says something; a remedy alone is better than nothing."""
-    error = next((error for error in errors if error.says_something), None)
-    if error is not None:
-        inner, remedy = error.innermost()
-        return Failure(
-            text=inner.text or error.text or "",
-            remedy=remedy,
-            step=step,
-            code=inner.error_code or error.error_code,
-            reference=inner.reference_token or error.reference_token,
-        )
-    remedies = (error.remediation_message for error in errors)
-    remedy = next((" ".join(text.split()) for text in remedies if text and text.strip()), None)
-    return Failure(_NO_REASON, remedy=remedy, step=step) if remedy else None
+def _failure(task: v.Task) -> Failure | None:
+    """`Task.failure` without the task's tree."""
+    found = task.failure
+    if found is None:
+        return None
+    return Failure(
+        text=found.text or _NO_REASON,
+        remedy=found.remedy,
+        step=None if found.step is None else found.step.name or "a subtask",
+        code=found.error_code,
+        reference=found.reference_token,
+    )

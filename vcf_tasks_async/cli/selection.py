@@ -1,4 +1,4 @@
-"""Which tasks a command is about: filters, ids, ids from stdin, and the beginnings of ids."""
+"""Which tasks a command is about: filters, ids, and ids from stdin."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from click.shell_completion import CompletionItem
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.times import moment
 
-__all__ = ["Selection", "given_ids", "ids_argument", "resolved", "selecting"]
+__all__ = ["Selection", "failed_statuses", "given_ids", "ids_argument", "running_statuses", "selecting"]
 
-#: From this length on an id is taken as it stands: it is a whole UUID, or nothing of ours.
-_WHOLE: Final = 32
-_SHORTEST: Final = 4
 _NAMES: Final = ("status", "type", "name", "resource_id", "resource_type", "server_status")
 
 
@@ -134,26 +131,26 @@ def ids_argument(*, required: bool) -> Callable[..., Any]:
     return click.argument("ids", nargs=-1, required=required, metavar="[ID]..." if not required else "ID...")
 
 
-def given_ids(ids: Iterable[str]) -> list[str]:
+def given_ids(ids: Iterable[str], *, in_fleet: bool = False) -> list[str]:
     """The ids that were given, each once; ``-`` stands for those on stdin.
 
-    On stdin a line is an id, or one of our own JSON objects.
+    On stdin a line is an id, or one of our own JSON objects, which *in_fleet* is ``SITE:ID``.
 
     Raises:
         UsageError: a line of stdin is neither.
     """
     result: dict[str, None] = {}
     for task_id in ids:
-        result.update(dict.fromkeys(_from_stdin() if task_id == "-" else [task_id]))
+        result.update(dict.fromkeys(_from_stdin(in_fleet=in_fleet) if task_id == "-" else [task_id]))
     return list(result)
 
 
-def _from_stdin() -> Iterable[str]:
+def _from_stdin(*, in_fleet: bool) -> Iterable[str]:
     for number, line in enumerate(sys.stdin, 1):
         text = line.strip()
         if not text:
             continue
-        task_id = _id_in(text) if text.startswith("{") else text.split()[0]
+        task_id = _id_in(text, in_fleet=in_fleet) if text.startswith("{") else text.split()[0]
         if task_id == "":
             continue
         if not isinstance(task_id, str):
@@ -161,54 +158,14 @@ def _from_stdin() -> Iterable[str]:
         yield task_id
 
 
-def _id_in(text: str) -> object:
-    """The id in one of our own objects; empty for the closing one of a bulk run, which has none."""
+def _id_in(text: str, *, in_fleet: bool) -> object:
+    """The id in one of our own objects; empty for those that close a bulk run, which have none."""
     try:
         record = json.loads(text)
     except ValueError:
         return None
-    if record.get("record") == "report":
+    if record.get("record") in ("report", "trouble"):
         return ""
-    return record.get("id") or record.get("taskId")
-
-
-async def resolved(session: v.TaskSession, ids: Iterable[str]) -> list[str]:
-    """Whole ids for *ids*, of which some may be beginnings, as tables on narrow terminals show them.
-
-    Only where there are short ones, all tasks are listed once to find them.
-
-    Raises:
-        UsageError: a beginning stands for several tasks, or is too short to stand for one.
-        TaskNotFound: it stands for none.
-    """
-    wanted = list(ids)
-    short = {task_id for task_id in wanted if len(task_id) < _WHOLE}
-    if not short:
-        return wanted
-    for task_id in short:
-        if len(task_id) < _SHORTEST:
-            shown = v.inert(task_id, limit=60)
-            raise v.UsageError(f"{shown!r} is too short for a task id: {_SHORTEST} characters at least")
-    found: dict[str, list[str]] = {task_id: [] for task_id in short}
-    async with session.stream() as stream:
-        async for task in stream:
-            for beginning in short:
-                if task.id.startswith(beginning):
-                    found[beginning].append(task.id)
-    return list(
-        dict.fromkeys(_only(each, found[each], session) if each in short else each for each in wanted)
-    )
-
-
-def _only(beginning: str, found: list[str], session: v.TaskSession) -> str:
-    if beginning in found:
-        return beginning
-    shown = v.inert(beginning, limit=60)
-    if not found:
-        raise v.TaskNotFound(f"no task at {session.manager} has an id that begins with {shown}")
-    if len(found) > 1:
-        sample = ", ".join(v.inert(each, limit=60) for each in found[:3])
-        raise v.UsageError(
-            f"{shown} stands for {len(found)} tasks: {sample}{', …' if len(found) > 3 else ''}"
-        )
-    return found[0]
+    task_id, site = record.get("id") or record.get("taskId"), record.get("site")
+    named = in_fleet and isinstance(site, str) and isinstance(task_id, str)
+    return f"{site}:{task_id}" if named else task_id

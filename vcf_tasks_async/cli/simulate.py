@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +46,17 @@ def simulate(**options: Any) -> None:
       vcf-tasks simulate --port 0 --tasks 10000 --release 9.1 --tls --speed 60
     """
     need("demo", "jwt", *(["trustme"] if options["tls"] else []))
+    import asyncio  # noqa: PLC0415 - `--help` needs none
+
     # On Windows, loops have no signal handlers and Ctrl-C arrives as an exception.
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(options))
 
 
 async def _serve(options: dict[str, Any]) -> None:
+    import asyncio  # noqa: PLC0415 - `--help` needs none
+    import signal  # noqa: PLC0415
+
     from vcf_tasks_async.testing import SddcManagerSimulator  # noqa: PLC0415 - aiohttp, for those who use it
 
     told_to_stop = asyncio.Event()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-import vcf_tasks_async as v
 from vcf_tasks_async.cli.connection import Connection, connected
 from vcf_tasks_async.cli.details import show_heading, show_tree
-from vcf_tasks_async.cli.output import Output, clean, output_options
+from vcf_tasks_async.cli.exits import Exit
+from vcf_tasks_async.cli.output import Output, output_options
 from vcf_tasks_async.cli.records import of_step, of_task
 from vcf_tasks_async.cli.running import run
-from vcf_tasks_async.cli.selection import given_ids, ids_argument, resolved
+from vcf_tasks_async.cli.search import label
+from vcf_tasks_async.cli.selection import ids_argument
+from vcf_tasks_async.cli.sites import Sites
 
 __all__ = ["tree"]
 
@@ -32,22 +34,24 @@ def tree(connection: Connection, out: Output, ids: tuple[str, ...], failed: bool
       vcf-tasks tree --failed 3ee54a9a
       vcf-tasks list --failed -q | vcf-tasks tree --failed -
     """
-    run(_tree(connection.session(), given_ids(ids), out, failed, depth))
+    raise SystemExit(int(run(_tree(connection.sites(), connection.given_ids(ids), out, failed, depth))))
 
 
-async def _tree(session: v.TaskSession, ids: list[str], out: Output, failed: bool, depth: int | None) -> None:
-    async with session:
-        for number, task_id in enumerate(await resolved(session, ids)):
-            task = await session.get(task_id)
+async def _tree(sites: Sites, ids: list[str], out: Output, failed: bool, depth: int | None) -> Exit:
+    async with sites:
+        targets = await sites.find(ids)
+        for number, (site, task_id) in enumerate(targets):
+            task = await (await sites.session(site)).get(task_id)
             if out.json:
-                out.record(of_task(task, session.manager))
+                out.record(of_task(task, sites.manager(site), site))
                 for path, step in task.walk():
                     if (step.failed or not failed) and (depth is None or path.count(".") < depth):
-                        out.record(of_step(task, path, step))
+                        out.record(of_step(task, path, step, site))
             elif out.quiet:
-                out.line(clean(task.id))
+                out.line(label(site, task.id))
             else:
                 if number:
                     out.line()
-                show_heading(task, out)
+                show_heading(task, out, site)
                 show_tree(task, out, failed_only=failed, depth=depth)
+    return sites.code(of_any=bool(targets))

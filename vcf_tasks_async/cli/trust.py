@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import vcf_tasks_async as v
 from vcf_tasks_async.cli.asking import can_ask, confirm
-from vcf_tasks_async.cli.certificate import Certificate, look_at
 from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.output import Output, clean, output_options
-from vcf_tasks_async.cli.probe import place_of
+from vcf_tasks_async.cli.place import place_of
 from vcf_tasks_async.cli.profiles import Config, config_path, read_config
 from vcf_tasks_async.cli.running import fail, need, run
+
+if TYPE_CHECKING:
+    from vcf_tasks_async.cli.certificate import Certificate
 
 __all__ = ["trust"]
 
@@ -44,6 +45,8 @@ def trust(host: str, profile: str | None, config: str | None, yes: bool, out: Ou
       vcf-tasks trust sfo-vcf01.rainpole.io -p sfo --yes
       vcf-tasks trust sfo-vcf01.rainpole.io --json | jq -r .fingerprint
     """
+    from vcf_tasks_async.cli.certificate import look_at  # noqa: PLC0415 - asyncio, which `--help` needs not
+
     scheme, name, port = place_of(host)
     if scheme == "http":
         raise v.UsageError(f"{clean(host)} has no certificate: http is not encrypted")
@@ -132,6 +135,8 @@ def _pin(config: Config, name: str, host: str, fingerprint: str) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file as a whole: half of a configuration would be none."""
+    import tempfile  # noqa: PLC0415 - only who writes
+
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o600

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
+from pages import DOCS, run_blocks
 
 from vcf_tasks_async import PasswordAuth, TaskSession
 from vcf_tasks_async.testing import SddcManagerSimulator
-
-PAGE = Path(__file__).parents[1] / "docs" / "credentials.md"
 
 
 @pytest.mark.parametrize("release", ["9.0", "9.1"])
 async def test_every_piece_of_the_guide_runs(release, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEW_PASSWORD", "cAnArY")
-    text = PAGE.read_text("utf-8")
-    pieces = re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     async with SddcManagerSimulator(tasks=0, release=release, speed=0) as sddc:
         async with TaskSession(sddc.url, PasswordAuth(sddc.username, sddc.password)) as session:
-            names: dict[str, Any] = {"session": session}
-            for piece in pieces:
+
+            def something_has_failed() -> None:
+                sddc.clock.advance(300)
                 for _ in range(2):
                     sddc.add_task(status="FAILED", credential=True, subtasks=2)
-                # Blank lines in front, so that a traceback names the page's own line.
-                source = "\n" * text.count("\n", 0, piece.start(1)) + piece[1]
-                running = eval(compile(source, PAGE, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
-                if inspect.iscoroutine(running):
-                    await running
-                sddc.clock.advance(300)
+
+            await run_blocks(DOCS / "credentials.md", {"session": session}, before_each=something_has_failed)
+            sddc.clock.advance(300)
         retries = sddc.requests.select(method="PATCH", path="/v1/credentials/tasks/.*")
         assert {retry.status for retry in retries} == {202}
         assert len(retries) > 4
