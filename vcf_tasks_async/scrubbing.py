@@ -8,7 +8,7 @@ keyed hash, so that no table grows and nobody can try names out. How one word is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -25,8 +25,10 @@ class Scrubber:
     """Scrubs one document after another, consistently.
 
     Args:
-        keep_names: leave names and texts as they are, and take out only what is secret.
-        keep_ids: leave UUIDs as they are; otherwise each becomes another one, the same everywhere.
+        keep_names: leave the names and addresses that stand in fields for them, there and in texts. Other
+            words of texts that are not known are replaced all the same: any of them may be a password.
+        keep_ids: leave UUIDs as they are, and with *keep_names* other ids too; otherwise each becomes another
+            one, the same everywhere.
         shift: by how much all times are moved; whole seconds.
         keep_words: further words that may stay, such as a product's name.
         key: makes the stand-ins; the same key gives the same ones. None draws one at random.
@@ -47,10 +49,18 @@ class Scrubber:
         key: bytes | None = None,
     ) -> None:
         self._keep_names = keep_names
-        self._stand_ins = StandIns(keep_ids=keep_ids, shift=shift, keep_words=keep_words, key=key)
+        self._stand_ins = StandIns(
+            keep_names=keep_names, keep_ids=keep_ids, shift=shift, keep_words=keep_words, key=key
+        )
         self._secrets: re.Pattern[str] | None = None
         self._known: set[str] = set()
         self._remembered: dict[tuple[str, str], str] = {}
+        self._fields: dict[tuple[str, str], tuple[str, str]] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many different names, addresses, ids and other things were replaced so far, by kind."""
+        return self._stand_ins.counts
 
     def add_secrets(self, secrets: Iterable[str]) -> None:
         """Take these texts out wherever they stand, inside of other texts as well.
@@ -63,42 +73,53 @@ class Scrubber:
             longest_first = sorted(self._known, key=len, reverse=True)
             self._secrets = re.compile("|".join(map(re.escape, longest_first)))
             self._remembered.clear()
+            self._fields.clear()
 
     def scrub(self, document: Any) -> Any:
         """*document* (whatever JSON may be) without what is to be hidden; a copy."""
+        if self._keep_names:
+            for name in _names_in(document, "text"):
+                self._stand_ins.learn(name)
         return self._value(document, "text")
 
     def _value(self, value: Any, kind: str) -> Any:
         if isinstance(value, str):
             return self._text(value, kind)
-        if isinstance(value, Mapping):
-            return {
-                self._text(key, "key"): self._value(item, _kind(key, kind)) for key, item in value.items()
-            }
-        if isinstance(value, list | tuple):
+        if isinstance(value, dict):
+            fields = self._fields
+            shown = {}
+            for key, item in value.items():
+                name, inner = fields.get((kind, key)) or self._field(kind, key)
+                shown[name] = self._value(item, inner)
+            return shown
+        if isinstance(value, list):
             return [self._value(item, kind) for item in value]
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return self._number(value, kind)
-        return value
-
-    def _number(self, value: float, kind: str) -> float:
+        if value is None or isinstance(value, bool):
+            return value
         if kind == "secret":
             return 0
-        if isinstance(value, int):
-            return self._stand_ins.whole(value, invent=not self._keep_names)
-        return value
+        return self._stand_ins.whole(value) if isinstance(value, int) else value
+
+    def _field(self, parent: str, key: str) -> tuple[str, str]:
+        """What *key* is called, and of what kind that is which stands under it."""
+        if len(self._fields) >= _REMEMBERED:
+            self._fields.clear()
+        made = self._fields[parent, key] = (self._text(key, "text"), _kind(key, parent))
+        return made
 
     def _text(self, text: str, kind: str) -> str:
         if kind == "secret":
             return MASK if text else text
-        remembered = self._remembered.get((kind, text))
-        if remembered is not None:
-            return remembered
-        shown = self._without_secrets(text)
-        shown = self._stand_ins.only_ids_and_times(shown) if self._keep_names else self._of_kind(shown, kind)
-        if len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
-        self._remembered[kind, text] = shown
+        shown = self._remembered.get((kind, text))
+        if shown is None:
+            # Hardly one of them comes twice.
+            shown = self._stand_ins.of_form(text)
+            if shown is not None and text not in self._known:
+                return shown
+            shown = self._of_kind(self._without_secrets(text), kind)
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[kind, text] = shown
         return shown
 
     def _of_kind(self, text: str, kind: str) -> str:
@@ -115,15 +136,20 @@ class Scrubber:
     def _without_secrets(self, text: str) -> str:
         if self._secrets is not None:
             text = self._secrets.sub(MASK, text)
+        if not _HINT.search(text):
+            return text
         for pattern, shown in _MARKED:
             text = pattern.sub(shown, text)
-        return _SAID.sub(_unless_a_word, text)
+        for pattern in _SAID:
+            text = pattern.sub(_unless_a_word, text)
+        return text
 
 
 _SHORTEST: Final = 4
 # What a field is about, by its name: letters and digits alone, in lower case.
 _SECRET_FIELD: Final = re.compile(
-    "passw|passphrase|secret|token|apikey|privatekey|licensekey|authorization|cookie|credentialvalue"
+    "pass(?:w|phrase|code|key)|pwd|secret|token|(?:api|private|license|encryption)key|authorization|cookie"
+    "|credentialvalue"
 )
 _CODES: Final = words(
     "status rawstatus type errorcode errortype resolutionstatus entitytype credentialtype resourcetype"
@@ -152,31 +178,64 @@ def _kind(key: str, parent: str) -> str:
     return "id" if plain == "id" or key.endswith(("Id", "Ids", "_id", "ID", "uuid")) else "text"
 
 
+def _names_in(value: Any, kind: str) -> Iterator[str]:
+    """What stands in fields for names, anywhere in *value*."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _names_in(item, _kind(key, kind))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _names_in(item, kind)
+    elif kind == "name" and isinstance(value, str):
+        yield value
+
+
+# --- secrets that something beside them gives away -----------------------------------------------------
+
+# Every repetition has an end: a text of a megabyte that almost matches must not take minutes.
+_NAMED: Final = (
+    r"(?:pass(?:w|phrase|code)|secret|token|api[_-]?key|private[_-]?key|license[_-]?key|pwd)[\w.-]{0,40}"
+)
+_VALUE: Final = r"""(?:\\*"(?:[^"\\]|\\[^"])*\\*"?|'[^']*'?|[^\s,;)}\]<>"']+)"""
+_WHO: Final = r"(?:log(?:ged|ging)?[ -]?[io]n|user(?:[ -]?name)?|account|credentials?|authenticat\w{1,4})"
+
+
+def _patterns(*patterns: str) -> list[re.Pattern[str]]:
+    return [re.compile(pattern, re.IGNORECASE | re.DOTALL) for pattern in patterns]
+
+
+# Without one of these, none of the patterns below finds anything.
+_HINT: Final = re.compile(
+    r"pass|secret|token|key|pwd|-----BEGIN|eyJ|bearer|basic|digest|negotiate|://|:[^\s@]{1,128}@|[/:]\S|[A-Z0-9]{5}-",
+    re.IGNORECASE,
+)
+_MARKED: Final = [
+    (pattern, shown)
+    for shown, patterns in {
+        MASK: (
+            r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)",
+            r"\beyJ[\w-]{5,}(?:\.[\w-]*)*",
+            r"\b[A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}\b",
+        ),
+        rf"\1{MASK}": (
+            r"(\b(?:bearer|basic|digest|negotiate|token|apikey)\s+)(?=\S{0,80}[\d=])[\w+/=.~-]{6,}",
+            rf"(<[^<>]{{0,200}}{_NAMED}[^<>]{{0,200}}>)[^<]+",
+            rf"(-{_NAMED}(?:=|\s+)){_VALUE}",
+            rf"""({_NAMED}\\*["']?\s*(?:=>?|:)\s*){_VALUE}""",
+        ),
+        rf"\1{MASK}@": (r"(\w://)\S{1,256}@", r"(\b[\w.-]{1,64}:)[^\s@]{1,128}@(?=[\w\[])"),
+    }.items()
+    for pattern in _patterns(*patterns)
+]
+# `the password hunter2 is wrong`, `login root/VMware1! failed`, `admin:VMware1!`.
+_SAID: Final = _patterns(
+    rf"""((?:{_NAMED}|\bkey|\bpin)\s+(?:(?:is|was|to|of|for)\s+)?["']?)([^\s,;)}}\]<>"']+)""",
+    rf"""(\b{_WHO}\s+(?:(?:as|with|for|of|by|user|account)\s+)*[^\s/:]{{1,80}}\s?[/:]\s?)([^\s,;)}}\]<>"']+)""",
+    r"""(\b(?:root|admin|administrator(?:@vsphere\.local)?)[/:])([^\s,;)}\]<>"']+)""",
+)
+
+
 def _unless_a_word(found: re.Match[str]) -> str:
     """`the password is hunter2`, but `the password is wrong`."""
-    return found[0] if found[2].lower().strip(".!?") in FIXED_WORDS else f"{found[1]}{MASK}"
-
-
-def _marked() -> list[tuple[re.Pattern[str], str]]:
-    """Secrets that something beside them gives away, and what is left in their place."""
-    named = r"[\w.-]*(?:passw|passphrase|secret|token|api[_-]?key|private[_-]?key|pwd)[\w.-]*"
-    value = r"""(?:\\*"(?:[^"\\]|\\[^"])*\\*"?|'[^']*'?|[^\s,;)}\]<>"']+)"""
-    return [
-        (re.compile(pattern, re.IGNORECASE | re.DOTALL), shown)
-        for pattern, shown in (
-            (r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", MASK),
-            (r"\beyJ[\w-]{5,}(?:\.[\w-]*)*", MASK),
-            (r"(\b(?:bearer|basic|digest|negotiate|token|apikey)\s+)(?=\S*[\d=])[\w+/=.~-]{6,}", r"\1***"),
-            (r"(\w://)[^/\s@]+@", r"\1***@"),
-            (rf"(<[^<>]*(?:{named})[^<>]*>)[^<]+", r"\1***"),
-            (rf"(--?{named}(?:=|\s+)){value}", r"\1***"),
-            (rf"""({named}\\*["']?\s*(?:=>?|:)\s*){value}""", r"\1***"),
-            (r"\b[A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}\b", MASK),
-        )
-    ]
-
-
-_MARKED: Final = _marked()
-_SAID: Final = re.compile(
-    r"""((?:passw\w*|passphrase|secret|token|key)\s+(?:is|was|to)\s+["']?)([^\s,;)}\]<>"']+)""", re.IGNORECASE
-)
+    word = found[2].lower().strip(".:!?")
+    return found[0] if word in FIXED_WORDS or word == MASK else f"{found[1]}{MASK}"

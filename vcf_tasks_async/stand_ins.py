@@ -1,7 +1,7 @@
 """Judges texts word by word: what is SDDC Manager's own stays, what may be a name gets its stand-in.
 
-Whatever is not known to be harmless is replaced. The stand-in is made of the word by a keyed hash, in the
-shape that it had: a host name, an address, a fingerprint, an id.
+Whatever is not known to be harmless is replaced: an unknown word may be a name as well as a password. The
+stand-in is made of the word by a keyed hash, in the shape that it had: a host name, an address, an id.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,14 +36,41 @@ class StandIns:
     """The stand-ins of one snapshot. See `scrubbing.Scrubber` for the arguments."""
 
     def __init__(
-        self, *, keep_ids: bool, shift: timedelta, keep_words: Iterable[str], key: bytes | None
+        self,
+        *,
+        keep_names: bool,
+        keep_ids: bool,
+        shift: timedelta,
+        keep_words: Iterable[str],
+        key: bytes | None,
     ) -> None:
+        self._keep_names = keep_names
         self._keep_ids = keep_ids
         self._shift = timedelta(seconds=round(shift.total_seconds()))
         self._words = FIXED_WORDS | {word.lower() for word in keep_words}
         self._key = secrets.token_bytes(32) if key is None else key
         self._addresses: dict[str, str] = {}
         self._taken: set[int] = set()
+        # With `keep_names`: what fields for names have said.
+        self._known: set[str] = set()
+        self._made: defaultdict[str, set[int]] = defaultdict(set)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many different names, addresses, ids and other things have a stand-in."""
+        return {kind: len(made) for kind, made in self._made.items()}
+
+    def learn(self, name: str) -> bool:
+        """Let *name*, which stands in a field for names, stay in texts too. Returns whether it is new."""
+        lower = name.lower()
+        if lower in self._known or re.search(r"\s", name):
+            return False
+        self._known.add(lower)
+        host, _, domain = lower.partition(".")
+        # The short name of a host, and its domain for the hosts that are named in texts alone.
+        if _DOTTED.fullmatch(domain):
+            self._known |= {host, domain}
+        return True
 
     # --- whole texts ----------------------------------------------------------------------------------
 
@@ -61,28 +89,31 @@ class StandIns:
         """What is a name by its place, also when it is made of fixed words alone."""
         if re.search(r"\s", text):
             return self.text(text)
-        return self._token_of(text, self._label)
+        return text if self._keep_names else self._token_of(text, self._label)
 
     def identity(self, text: str) -> str:
         """The id of something. What is no UUID becomes one word, so that it still goes into a path."""
         if _UUID.fullmatch(text):
             return self._uuid(text)
-        return f"id-{self._letters('id', text, 12)}" if text else text
+        # It may be made of names.
+        stays = not text or (self._keep_ids and self._keep_names)
+        return text if stays else f"id-{self._letters('id', text, 12)}"
 
     def reference(self, text: str) -> str:
         """What support finds an error by: six letters and digits."""
         return self._letters("reference", text, 6).upper() if text else text
 
-    def only_ids_and_times(self, text: str) -> str:
-        """*text* as it is, but for its UUIDs and times, where those are changed."""
-        text = _UUID.sub(lambda found: self._uuid(found[0]), text)
-        return _TIME.sub(lambda found: self._time(found[0]), text)
+    def of_form(self, text: str) -> str | None:
+        """What all of *text* becomes where it is a time or a UUID, as most texts are; else None."""
+        if _TIME.fullmatch(text):
+            return self._time(text)
+        return self._uuid(text) if _UUID.fullmatch(text) else None
 
-    def whole(self, number: int, *, invent: bool) -> int:
+    def whole(self, number: int) -> int:
         """A count stays, a time is moved, any other long number becomes one as long."""
         if number in _EPOCH_MS:
             return number + round(self._shift.total_seconds() * 1000)
-        if not invent or abs(number) <= _LARGEST_COUNT:
+        if abs(number) <= _LARGEST_COUNT:
             return number
         digits = len(str(abs(number)))
         lowest: int = 10 ** (digits - 1)
@@ -101,7 +132,7 @@ class StandIns:
 
     def _token_of(self, token: str, otherwise: Callable[[str], str]) -> str:
         """One word; *otherwise* says what becomes of it when its shape tells nothing."""
-        if token == "***":  # noqa: S105 - what scrubbing has put in the place of one
+        if token == "***" or self._is_known(token):  # noqa: S105 - what scrubbing has put in its place
             return token
         for pattern, made in (
             (_UUID, self._uuid),
@@ -114,9 +145,19 @@ class StandIns:
         if (address := self._address(token)) is not None:
             return address
         if "@" in token:
-            *people, host = token.split("@")
-            return "@".join([*(self._label(part) for part in people), self._host_or(host, self._label)])
+            person, _, host = token.rpartition("@")
+            # `Admin@123` is nobody's address.
+            return (
+                f"{self._label(person)}@{self._domain(host)}" if _HOST.fullmatch(host) else self._label(token)
+            )
         return self._host_or(token, otherwise)
+
+    def _is_known(self, token: str) -> bool:
+        """Whether names stay, and this is one by what fields for names have said."""
+        if not self._known:
+            return False
+        lower = token.lower()
+        return lower in self._known or re.split("[.@]", lower, maxsplit=1)[-1] in self._known
 
     def _host_or(self, token: str, otherwise: Callable[[str], str]) -> str:
         """A dotted name, with a port or without; anything else is *otherwise*'s."""
@@ -125,10 +166,13 @@ class StandIns:
         name, colon, port = token.partition(":")
         if not _DOTTED.fullmatch(name) or not (port.isdecimal() or not colon):
             return otherwise(token)
-        if name.lower() == _WELL_KNOWN_DOMAIN:
-            return token
-        *labels, _ = name.split(".")
-        return ".".join([*(self._label(label) for label in labels), "example"]) + self._port(colon, port)
+        return self._domain(name) + self._port(colon, port)
+
+    def _domain(self, name: str) -> str:
+        if name.lower() == _WELL_KNOWN_DOMAIN or self._is_known(name):
+            return name
+        *labels, top = name.split(".")
+        return ".".join([*map(self._label, labels), "example"]) if labels else self._label(top)
 
     def _word(self, word: str) -> str:
         """A word of a text: a path, an assignment or DOMAIN\\user part by part, anything else as one."""
@@ -145,14 +189,14 @@ class StandIns:
         """Kept when all that it is joined of is fixed, and it is no address."""
         pieces = _JOINTS.split(part)
         fixed = all(self._is_fixed(piece) for piece in pieces) and not _QUAD.search(part)
-        return part if fixed else self._label(part)
+        return part if fixed and not _like_a_password(part) else self._label(part)
 
     def _is_fixed(self, word: str) -> bool:
         lower = word.lower()
         if lower in self._words or not word or _NUMBER.fullmatch(word):
             return True
         humps = _HUMPS.findall(word)
-        if "".join(humps) != word or len(humps) < 2:
+        if "".join(humps) != word or len(humps) < 2 or _like_a_password(word):
             return False
         # `HostVibValidationAction`: a step's name is a class of SDDC Manager's, whatever it is made of.
         is_step = len(humps) > 2 and humps[-1] in _CLASS_ENDS
@@ -166,7 +210,9 @@ class StandIns:
 
     def _label(self, label: str) -> str:
         lower = label.lower()
-        return label if lower in _WELL_KNOWN or not label else f"name-{self._letters('name', lower, 8)}"
+        if lower in _WELL_KNOWN or not label or lower in self._known:
+            return label
+        return f"name-{self._letters('name', lower, 8)}"
 
     # --- shapes ---------------------------------------------------------------------------------------
 
@@ -206,6 +252,8 @@ class StandIns:
 
     def _address(self, text: str) -> str | None:
         """An IP address, with its prefix or port; None for what is none."""
+        if not text[:1].isdecimal() and text.count(":") < 2:
+            return None
         bare, mark, rest = text.strip("[]"), "", ""
         if text.count(":") < 2:
             mark = next((character for character in text if character in ":/"), "")
@@ -216,7 +264,7 @@ class StandIns:
             found = ipaddress.ip_address(bare)
         except ValueError:
             return None
-        if found.is_loopback or found.is_unspecified:
+        if self._keep_names or found.is_loopback or found.is_unspecified:
             return text if rest.isdecimal() or not rest else None
         shown = self._ipv4(bare) if found.version == 4 else self._ipv6(found.compressed)
         return shown + self._port(mark, rest)
@@ -242,7 +290,10 @@ class StandIns:
     # --- the hash -------------------------------------------------------------------------------------
 
     def _digest(self, kind: str, text: str) -> bytes:
-        return hmac.digest(self._key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256")
+        made = hmac.digest(self._key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256")
+        # Eight bytes of it, so that a hundred thousand ids are counted in little memory.
+        self._made[kind].add(int.from_bytes(made[:8], "big"))
+        return made
 
     def _number(self, kind: str, text: str) -> int:
         return int.from_bytes(self._digest(kind, text), "big")
@@ -257,6 +308,14 @@ class StandIns:
     def _hex(self, kind: str, text: str, length: int) -> str:
         made = self._digest(kind, text).hex()
         return (made * (length // len(made) + 1))[:length]
+
+
+def _like_a_password(word: str) -> bool:
+    """`Admin#1` and `Password12`, though they are made of fixed words; not `esx01`, not `VLAN_100`."""
+    letters = re.sub(r"[^a-zA-Z]", "", word)
+    if not letters or not any(character.isdigit() for character in word):
+        return False
+    return not (letters.islower() or letters.isupper()) or bool(_ODD.search(word)) or bool(_MANY.search(word))
 
 
 def words(text: str) -> frozenset[str]:
@@ -275,6 +334,8 @@ _FINGERPRINT: Final = re.compile(
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 _SCHEMES: Final = words("http https sftp ftp ssh ldap ldaps nfs tcp udp file smb scp jdbc")
 _DOTTED: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+# What may stand behind an @; a number alone is no host.
+_HOST: Final = re.compile(r"(?!\d+$)[\w-]+(?:\.[\w-]+)*")
 # 412, 3.1, 9.0.1, 50%: four of them with dots would be an address.
 _NUMBER: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}%?", re.ASCII)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*", re.ASCII)
@@ -290,3 +351,6 @@ _CLASS_ENDS: Final = words("Action Task Step Stage Workflow Validator Validation
 _BETWEEN: Final = re.compile(r"([/=:\\&+]+)")
 _JOINTS: Final = re.compile(r"[-_.*@#]+")
 _QUAD: Final = re.compile(r"\d\.\d+\.\d+\.\d")
+# What stands in passwords and not in names, and more digits than a number of hosts or disks has.
+_ODD: Final = re.compile(r"[!@#$%^*~]")
+_MANY: Final = re.compile(r"[a-zA-Z]\d{3}")
