@@ -59,7 +59,7 @@ class Scrubber:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many different names, addresses, ids and other things were replaced so far, by kind."""
+        """How many different ``names``, ``addresses`` and ``ids`` were replaced so far."""
         return self._stand_ins.counts
 
     def add_secrets(self, secrets: Iterable[str]) -> None:
@@ -129,8 +129,6 @@ class Scrubber:
             return self._stand_ins.name(text)
         if kind == "id":
             return self._stand_ins.identity(text)
-        if kind == "reference":
-            return self._stand_ins.reference(text)
         return self._stand_ins.text(text)
 
     def _without_secrets(self, text: str) -> str:
@@ -165,10 +163,10 @@ _NAMES: Final = words(
 def _kind(key: str, parent: str) -> str:
     """What stands under *key*; *parent* is the kind of what it stands in: ``resources`` name by `name`."""
     plain = re.sub(r"[^a-z0-9]", "", key.lower())
-    if parent == "secret" or (_SECRET_FIELD.search(plain) and plain != "referencetoken"):
-        return "secret"
     if plain == "referencetoken":
-        return "reference"
+        return "id"
+    if parent == "secret" or _SECRET_FIELD.search(plain):
+        return "secret"
     if plain in _CODES:
         return "code"
     if plain in _NAMES or (plain == "name" and parent == "resource"):

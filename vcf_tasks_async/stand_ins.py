@@ -57,20 +57,19 @@ class StandIns:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many different names, addresses, ids and other things have a stand-in."""
-        return {kind: len(made) for kind, made in self._made.items()}
+        """How many different names, addresses and ids have a stand-in."""
+        kinds = {"names": ("name", "path"), "addresses": ("address",), "ids": ("uuid", "id", "fingerprint")}
+        return {title: sum(len(self._made[kind]) for kind in each) for title, each in kinds.items()}
 
-    def learn(self, name: str) -> bool:
-        """Let *name*, which stands in a field for names, stay in texts too. Returns whether it is new."""
+    def learn(self, name: str) -> None:
+        """Let *name*, which stands in a field for names, stay in texts too."""
         lower = name.lower()
-        if lower in self._known or re.search(r"\s", name):
-            return False
-        self._known.add(lower)
-        host, _, domain = lower.partition(".")
-        # The short name of a host, and its domain for the hosts that are named in texts alone.
-        if _DOTTED.fullmatch(domain):
-            self._known |= {host, domain}
-        return True
+        if lower not in self._known and not re.search(r"\s", name):
+            self._known.add(lower)
+            host, _, domain = lower.partition(".")
+            # The short name of a host, and its domain for the hosts that are named in texts alone.
+            if _DOTTED.fullmatch(domain):
+                self._known |= {host, domain}
 
     # --- whole texts ----------------------------------------------------------------------------------
 
@@ -98,10 +97,6 @@ class StandIns:
         # It may be made of names.
         stays = not text or (self._keep_ids and self._keep_names)
         return text if stays else f"id-{self._letters('id', text, 12)}"
-
-    def reference(self, text: str) -> str:
-        """What support finds an error by: six letters and digits."""
-        return self._letters("reference", text, 6).upper() if text else text
 
     def of_form(self, text: str) -> str | None:
         """What all of *text* becomes where it is a time or a UUID, as most texts are; else None."""
@@ -234,13 +229,9 @@ class StandIns:
     def _fingerprint(self, text: str) -> str:
         """As long, of the same alphabet, with its colons and its `SHA256:` in place."""
         head, colon, rest = text.rpartition("SHA256:")
-        made = iter(self._hex("fingerprint", rest.lower(), len(rest)))
-        upper = rest.isupper()
-        return (
-            head
-            + colon
-            + "".join(c if c in ":-" else next(made).upper() if upper else next(made) for c in rest)
-        )
+        hexadecimal = self._hex("fingerprint", rest.lower(), len(rest))
+        made = iter(hexadecimal.upper() if rest.isupper() else hexadecimal)
+        return head + colon + "".join(c if c in ":-" else next(made) for c in rest)
 
     def _url(self, text: str) -> str:
         scheme, _, rest = text.partition("://")

@@ -7,7 +7,9 @@ are never dicts at once.
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -21,7 +23,8 @@ Release = Literal["4.5", "5.2", "9.0", "9.1"]
 Product = Literal["sddc-manager", "vcf-installer"]
 _RELEASES: dict[str, Release] = {"4.5": "4.5", "5.2": "5.2", "9.0": "9.0", "9.1": "9.1"}
 _PRODUCTS: dict[str, Product] = {"sddc-manager": "sddc-manager", "vcf-installer": "vcf-installer"}
-_CREDENTIALS, _TASKS = '"credentialTasks": [\n', '], "tasks": [\n'
+# Lists stand one element a line; these lines begin the first of them, and end it.
+_TASKS, _CREDENTIALS = '"tasks": [\n', '], "credentialTasks": [\n'
 _MASKED = ("oldPassword", "newPassword")
 
 
@@ -33,25 +36,14 @@ class Snapshot:
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is no snapshot, or one of a version that is not known here.
+        ValueError: it is no snapshot, or one of a version that is not known here, or not whole.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self._name = fspath(path)
-        with self._file() as file:
-            first = file.readline()
-            self._by_lines = first.endswith(_CREDENTIALS)
-            if self._by_lines:
-                head = self._json(first + "]}")
-                credentials: list[Any] = list(self._lines(file, _TASKS))
-                self._whole: list[Any] = []
-            else:
-                # Somebody's formatter went over it.
-                head = self._json(first + file.read())
-                head = head if isinstance(head, dict) else {}
-                credentials, self._whole = head.get("credentialTasks") or [], head.get("tasks") or []
+        head, credentials, self._whole = self._read()
         if head.get("format") != "vcf-tasks-snapshot":
-            raise ValueError(f"{self._name} is no snapshot: `write_snapshot` writes them")
+            raise ValueError(f"{self._name} is no snapshot: `vcf-tasks snapshot` writes them")
         if head.get("version") != 1:
             raise ValueError(f"{self._name} is a snapshot of version {head.get('version')!r}, not of 1")
         #: None where it does not say, or says what no simulator is.
@@ -68,10 +60,10 @@ class Snapshot:
         """Its tasks in order, with the accounts of those that are credential tasks.
 
         Raises:
-            ValueError: the file ends in the middle, or holds what is no JSON.
+            ValueError: it holds what is no JSON.
         """
         views = dict(self._credentials)
-        for raw in self._tasks() if self._by_lines else self._whole:
+        for raw in self._tasks() if self._whole is None else self._whole:
             view = views.pop(raw.get("id"), None) if isinstance(raw, dict) else None
             yield Generated(raw, None if view is None else _credential(view, raw))
         # Those that came or went while the snapshot was taken: a credential task is a task.
@@ -79,35 +71,60 @@ class Snapshot:
             raw = _as_task(view)
             yield Generated(raw, _credential(view, raw))
 
+    def _read(self) -> tuple[Raw, list[Any], list[Any] | None]:
+        """The head, the credential tasks and, where they stand on one line, the tasks."""
+        with self._file() as file:
+            first = file.readline()
+            if first.endswith(_TASKS):
+                for line in file:
+                    if line == _CREDENTIALS:
+                        break
+                credentials = list(self._elements(file))
+                return self._json(first + "]}"), credentials, None
+            # Somebody's formatter went over it.
+            head = self._json(first + file.read())
+        if not isinstance(head, dict):
+            head = {}
+        return head, head.get("credentialTasks") or [], head.get("tasks") or []
+
     def _tasks(self) -> Iterator[Any]:
         with self._file() as file:
-            for line in file:
-                if line.endswith(_TASKS):
-                    break
-            yield from self._lines(file, None)
+            file.readline()
+            yield from self._elements(file)
 
-    def _file(self) -> TextIO:
-        if self._name.endswith(".gz"):
-            return gzip.open(self._name, "rt", encoding="utf-8")
-        return Path(self._name).open(encoding="utf-8")
+    @contextmanager
+    def _file(self) -> Iterator[TextIO]:
+        packed = self._name.endswith(".gz")
+        with (
+            gzip.open(self._name, "rt", encoding="utf-8")
+            if packed
+            else Path(self._name).open(encoding="utf-8") as file
+        ):
+            try:
+                yield file
+            except (EOFError, zlib.error):
+                raise self._cut() from None
+            except (gzip.BadGzipFile, UnicodeDecodeError) as error:
+                raise ValueError(f"{self._name} is no snapshot: {error}") from None
 
-    def _lines(self, file: TextIO, then: str | None) -> Iterator[Any]:
-        """One element a line, up to the end of the list, where *then* opens the next one."""
+    def _elements(self, file: TextIO) -> Iterator[Any]:
+        """One element a line, up to the end of the list."""
         for line in file:
             if line.startswith("]"):
-                if then is None:
+                if line != _CREDENTIALS:
                     self._json("{" + line.lstrip("],"))
-                elif not line.endswith(then):
-                    break
                 return
             if line.strip():
                 yield self._json(line.rstrip().removesuffix(","))
-        raise ValueError(f"{self._name} ends in the middle of the snapshot: take it again")
+        raise self._cut()
+
+    def _cut(self) -> ValueError:
+        return ValueError(f"{self._name} ends in the middle of the snapshot: take it again")
 
     def _json(self, text: str) -> Any:
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{self._name} is no snapshot: {error}") from None
 
 
