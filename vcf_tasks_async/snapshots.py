@@ -136,7 +136,7 @@ async def write_snapshot(
         file.write(f'{json.dumps(head)[:-1]}, "tasks": [\n')
         tasks, views = _Lines(file, scrubber), _Lines(file, scrubber)
         chosen: set[str] = set()
-        all_meant = where is None
+        all_meant = where in (None, TaskFilter())
         async with session.stream(where) as stream:
             async for task in stream:
                 if only is None or only(task):
