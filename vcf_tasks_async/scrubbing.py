@@ -7,6 +7,7 @@ keyed hash, so that no table grows and nobody can try names out. How one word is
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -14,9 +15,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from vcf_tasks_async.fixed_words import FIXED_WORDS
-from vcf_tasks_async.stand_ins import StandIns, words
+from vcf_tasks_async.secret import MASK
+from vcf_tasks_async.stand_ins import StandIns
 
-MASK: Final = "***"
 # Texts that were seen before cost one look-up; beyond so many, the next ones begin anew.
 _REMEMBERED: Final = 50_000
 
@@ -116,11 +117,20 @@ class Scrubber:
             shown = self._stand_ins.of_form(text)
             if shown is not None and text not in self._known:
                 return shown
-            shown = self._of_kind(self._without_secrets(text), kind)
+            shown = self._document(text, kind) or self._of_kind(self._without_secrets(text), kind)
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
             self._remembered[kind, text] = shown
         return shown
+
+    def _document(self, text: str, kind: str) -> str | None:
+        """*text* scrubbed as the JSON that it is; None where it is none."""
+        if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
+            return None
+        try:
+            return json.dumps(self._value(json.loads(text), kind), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            return None
 
     def _of_kind(self, text: str, kind: str) -> str:
         if kind == "code":
@@ -149,14 +159,16 @@ _SECRET_FIELD: Final = re.compile(
     "pass(?:w|phrase|code|key)|pwd|secret|token|(?:api|private|license|encryption)key|authorization|cookie"
     "|credentialvalue"
 )
-_CODES: Final = words(
-    "status rawstatus type errorcode errortype resolutionstatus entitytype credentialtype resourcetype"
-    " accounttype operationtype severity messagekey component bundle action product"
-)
-_NAMES: Final = words(
-    "fqdn hostname host username user resourcename domainname clustername vmname datacentername sans ip"
-    " ipaddress address owner email customer company tenant"
-)
+_CODES: Final = frozenset((
+    "status", "rawstatus", "type", "errorcode", "errortype", "resolutionstatus", "entitytype",
+    "credentialtype", "resourcetype", "accounttype", "operationtype", "severity", "messagekey", "component",
+    "bundle", "action", "product",
+))  # fmt: skip
+_NAMES: Final = frozenset((
+    "fqdn", "hostname", "host", "username", "user", "resourcename", "domainname", "clustername", "vmname",
+    "datacentername", "sans", "ip", "ipaddress", "address", "owner", "email", "customer", "company",
+    "tenant",
+))  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -221,19 +233,20 @@ _MARKED: Final = [
             rf"(-{_NAMED}(?:=|\s+)){_VALUE}",
             rf"""({_NAMED}\\*["']?\s*(?:=>?|:)\s*){_VALUE}""",
         ),
-        rf"\1{MASK}@": (r"(\w://)\S{1,256}@", r"(\b[\w.-]{1,64}:)[^\s@]{1,128}@(?=[\w\[])"),
+        rf"\1{MASK}@": (r"(\w://)\S{1,256}@", r"(\b[\w.-]{1,64}:)(?!//)[^\s@]{1,128}@(?=[\w\[])"),
     }.items()
     for pattern in _patterns(*patterns)
 ]
 # `the password hunter2 is wrong`, `login root/VMware1! failed`, `admin:VMware1!`.
 _SAID: Final = _patterns(
-    rf"""((?:{_NAMED}|\bkey|\bpin)\s+(?:(?:is|was|to|of|for)\s+)?["']?)([^\s,;)}}\]<>"']+)""",
-    rf"""(\b{_WHO}\s+(?:(?:as|with|for|of|by|user|account)\s+)*[^\s/:]{{1,80}}\s?[/:]\s?)([^\s,;)}}\]<>"']+)""",
-    r"""(\b(?:root|admin|administrator(?:@vsphere\.local)?)[/:])([^\s,;)}\]<>"']+)""",
+    rf"""((?:{_NAMED}|\bkey|\bpin)\s+(?:(?:is|was|to)\s+)?)({_VALUE})""",
+    rf"""(\b{_WHO}\s+(?:(?:as|with|for|of|by|user|account)\s+){{0,3}}[^\s/:]{{1,80}}\s?[/:]\s?)({_VALUE})""",
+    rf"""(\b(?:root|admin|administrator(?:@vsphere\.local)?)[/:])({_VALUE})""",
 )
 
 
 def _unless_a_word(found: re.Match[str]) -> str:
     """`the password is hunter2`, but `the password is wrong`."""
-    word = found[2].lower().strip(".:!?")
-    return found[0] if word in FIXED_WORDS or word == MASK else f"{found[1]}{MASK}"
+    word = found[2].lower().strip(".:!?\"'")
+    is_one = word in FIXED_WORDS or not any(map(str.isalnum, word))
+    return found[0] if is_one else f"{found[1]}{MASK}"

@@ -23,7 +23,8 @@ from vcf_tasks_async.base import secrets_in
 from vcf_tasks_async.errors import ApiError, UnsupportedError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.scrubbing import MASK, Scrubber
+from vcf_tasks_async.scrubbing import Scrubber
+from vcf_tasks_async.secret import MASK
 from vcf_tasks_async.session import TaskSession
 
 FORMAT: Final = "vcf-tasks-snapshot"

@@ -17,6 +17,7 @@ from typing import Final
 from uuid import UUID
 
 from vcf_tasks_async.fixed_words import FIXED_WORDS
+from vcf_tasks_async.secret import MASK
 
 # No vowels: no stand-in reads as a word.
 _LETTERS: Final = "bcdfghjkmnpqrstvwxz23456789"
@@ -127,7 +128,7 @@ class StandIns:
 
     def _token_of(self, token: str, otherwise: Callable[[str], str]) -> str:
         """One word; *otherwise* says what becomes of it when its shape tells nothing."""
-        if token == "***" or self._is_known(token):  # noqa: S105 - what scrubbing has put in its place
+        if token == MASK or self._is_known(token):
             return token
         for pattern, made in (
             (_UUID, self._uuid),
@@ -140,10 +141,13 @@ class StandIns:
         if (address := self._address(token)) is not None:
             return address
         if "@" in token:
-            person, _, host = token.rpartition("@")
+            person, _, place = token.rpartition("@")
+            host, colon, port = place.partition(":")
             # `Admin@123` is nobody's address.
+            if not _HOST.fullmatch(host):
+                return self._label(token)
             return (
-                f"{self._label(person)}@{self._domain(host)}" if _HOST.fullmatch(host) else self._label(token)
+                f"{self._label(person)}@{self._address(host) or self._domain(host)}{self._port(colon, port)}"
             )
         return self._host_or(token, otherwise)
 
@@ -191,11 +195,13 @@ class StandIns:
         if lower in self._words or not word or _NUMBER.fullmatch(word):
             return True
         humps = _HUMPS.findall(word)
-        if "".join(humps) != word or len(humps) < 2 or _like_a_password(word):
+        if "".join(humps) != word or len(humps) < 2:
             return False
         # `HostVibValidationAction`: a step's name is a class of SDDC Manager's, whatever it is made of.
-        is_step = len(humps) > 2 and humps[-1] in _CLASS_ENDS
-        return is_step or all(hump.lower() in self._words for hump in humps)
+        of_words = humps[:-1] if humps[-1].isdecimal() else humps
+        if len(of_words) > 2 and of_words[-1] in _CLASS_ENDS:
+            return True
+        return all(hump.lower() in self._words for hump in humps)
 
     def _is_code(self, text: str) -> bool:
         """Capitals joined by underscores, one of them a fixed word: the others may be of a new release."""
@@ -205,7 +211,7 @@ class StandIns:
 
     def _label(self, label: str) -> str:
         lower = label.lower()
-        if lower in _WELL_KNOWN or not label or lower in self._known:
+        if lower in _WELL_KNOWN or lower in self._known or label in ("", MASK):
             return label
         return f"name-{self._letters('name', lower, 8)}"
 
@@ -302,16 +308,10 @@ class StandIns:
 
 
 def _like_a_password(word: str) -> bool:
-    """`Admin#1` and `Password12`, though they are made of fixed words; not `esx01`, not `VLAN_100`."""
-    letters = re.sub(r"[^a-zA-Z]", "", word)
-    if not letters or not any(character.isdigit() for character in word):
-        return False
-    return not (letters.islower() or letters.isupper()) or bool(_ODD.search(word)) or bool(_MANY.search(word))
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of *text*, as a set."""
-    return frozenset(text.split())
+    """`Admin#1` and `Password-1`, though they are made of fixed words; not `host-1`, not `VLAN_100`."""
+    letters = re.sub("[^a-zA-Z]", "", word)
+    mixed = bool(letters) and not (letters.islower() or letters.isupper())
+    return any(map(str.isdigit, word)) and (mixed or bool(letters and _ODD.search(word)))
 
 
 _TOKEN: Final = re.compile(r"[^\s,;()\[\]{}<>\"'`|]+")
@@ -323,7 +323,10 @@ _FINGERPRINT: Final = re.compile(
     re.ASCII,
 )
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
-_SCHEMES: Final = words("http https sftp ftp ssh ldap ldaps nfs tcp udp file smb scp jdbc")
+_SCHEMES: Final = frozenset((
+    "http", "https", "sftp", "ftp", "ssh", "ldap", "ldaps", "nfs", "tcp", "udp", "file", "smb", "scp",
+    "jdbc",
+))  # fmt: skip
 _DOTTED: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 # What may stand behind an @; a number alone is no host.
 _HOST: Final = re.compile(r"(?!\d+$)[\w-]+(?:\.[\w-]+)*")
@@ -337,11 +340,13 @@ _CLASS: Final = re.compile(
     re.ASCII,
 )
 _HUMPS: Final = re.compile(r"[A-Z]{2,}s?(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d{1,3}", re.ASCII)
-_CLASS_ENDS: Final = words("Action Task Step Stage Workflow Validator Validation Plugin Contract Processor")
+_CLASS_ENDS: Final = frozenset((
+    "Action", "Task", "Step", "Stage", "Workflow", "Validator", "Validation", "Plugin", "Contract",
+    "Processor",
+))  # fmt: skip
 # These stand between names, and those inside of one.
 _BETWEEN: Final = re.compile(r"([/=:\\&+]+)")
 _JOINTS: Final = re.compile(r"[-_.*@#]+")
-_QUAD: Final = re.compile(r"\d\.\d+\.\d+\.\d")
-# What stands in passwords and not in names, and more digits than a number of hosts or disks has.
+_QUAD: Final = re.compile(r"\d[._-]\d+[._-]\d+[._-]\d")
+# What stands in passwords and not in names.
 _ODD: Final = re.compile(r"[!@#$%^*~]")
-_MANY: Final = re.compile(r"[a-zA-Z]\d{3}")

@@ -23,8 +23,8 @@ __all__ = ["snapshot"]
 
 
 @click.command(
-    epilog="The file is whole or not there at all, and its owner alone may read it. Ctrl-C leaves none, and one"
-    " that was there as it was. What becomes of what: docs/snapshots.md."
+    epilog="The file is whole or not there at all, and its owner alone may read it. Ctrl-C leaves none, and"
+    " one that was there stays as it was. What becomes of what: docs/snapshots.md."
 )
 @click.argument("file", type=click.Path(dir_okay=False))
 @selecting
