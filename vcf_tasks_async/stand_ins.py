@@ -235,7 +235,7 @@ class StandIns:
     def _fingerprint(self, text: str) -> str:
         """As long, of the same alphabet, with its colons and its `SHA256:` in place."""
         head, colon, rest = text.rpartition("SHA256:")
-        hexadecimal = self._hex("fingerprint", rest.lower(), len(rest))
+        hexadecimal = self._digest("fingerprint", rest.lower()).hex() * (len(rest) // 64 + 1)
         made = iter(hexadecimal.upper() if rest.isupper() else hexadecimal)
         return head + colon + "".join(c if c in ":-" else next(made) for c in rest)
 
@@ -301,10 +301,6 @@ class StandIns:
             number, at = divmod(number, len(_LETTERS))
             made += _LETTERS[at]
         return made
-
-    def _hex(self, kind: str, text: str, length: int) -> str:
-        made = self._digest(kind, text).hex()
-        return (made * (length // len(made) + 1))[:length]
 
 
 def _like_a_password(word: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
 
-from vcf_tasks_async import PasswordAuth, TaskSession, UsageError, write_snapshot
+from vcf_tasks_async import PasswordAuth, Status, TaskFilter, TaskSession, UsageError, write_snapshot
 from vcf_tasks_async.testing import SddcManagerSimulator
 
 
@@ -40,6 +41,7 @@ async def test_a_snapshot_with_its_names_kept_is_the_same_world_again(tmp_path, 
         )
         tasks, credentials = await everything(real)
     assert report.complete
+    assert report.replaced["names"] == report.replaced["addresses"] == report.replaced["ids"] == 0
     assert (report.tasks, report.credential_tasks) == (len(tasks), len(credentials))
     assert len(credentials) > 5
     assert path.stat().st_mode & 0o777 == 0o600
@@ -139,3 +141,51 @@ async def test_a_file_that_is_no_whole_snapshot_is_told(tmp_path):
     path.write_text(text)
     with pytest.raises(ValueError, match="give one of them"):
         SddcManagerSimulator(5, snapshot=path)
+
+
+async def test_a_selection_has_its_own_credential_tasks_and_no_others(tmp_path):
+    path = tmp_path / "lab.json"
+    async with SddcManagerSimulator(60, failed=0.5, credential_tasks=0.3, speed=0) as real:
+        tasks, credentials = await everything(real)
+        failed = {task["id"] for task in tasks if task["status"] == "Failed"}
+        views = {view["id"] for view in credentials}
+        report = await snapshot(real, path, where=TaskFilter(status=Status.FAILED), keep_ids=True)
+        assert (report.tasks, report.credential_tasks) == (len(failed), len(failed & views))
+        assert 0 < len(failed & views) < len(views)
+        first = tasks[0]["id"]
+        report = await snapshot(real, path, only=lambda task: task.id == first)
+        assert (report.tasks, report.credential_tasks) == (1, first in views)
+        # All are meant: one that is in the second list alone stays.
+        report = await snapshot(real, path, only=lambda task: True, keep_ids=True)
+        assert report.credential_tasks == len(views)
+    async with SddcManagerSimulator(snapshot=path, speed=0) as again:
+        shown, accounts = await everything(again)
+        assert {task["id"] for task in shown} == {task["id"] for task in tasks}
+        assert {view["id"] for view in accounts} == views
+
+
+async def test_what_was_replaced_is_counted_and_what_is_no_file_is_refused(tmp_path):
+    task = {"id": "16ab8935-805b-4edf-aace-72c98134f667", "status": "Failed", "name": "zwiebel lost 10.1.2.3"}
+    task |= {"errors": [{"message": "password hunter2 of zwiebel at 10.1.2.3, 10.1.2.4", "token": "x y"}]}
+    async with SddcManagerSimulator([task]) as sddc:
+        report = await snapshot(sddc, tmp_path / "lab.json")
+        assert report.replaced == {"names": 1, "addresses": 2, "ids": 1, "secrets": 2}
+        (tmp_path / "directory").mkdir()
+        with pytest.raises(UsageError, match="directory is no file"):
+            await snapshot(sddc, tmp_path / "directory")
+
+
+async def test_a_packed_file_that_was_cut_or_is_none_is_told(tmp_path):
+    path = tmp_path / "lab.json.gz"
+    async with SddcManagerSimulator(20) as sddc:
+        await snapshot(sddc, path)
+    whole = path.read_bytes()
+    for broken, why in (
+        (whole[: len(whole) // 2], "ends in the middle"),
+        (b"{}", "is no snapshot"),
+        (gzip.compress(b"\xff\xfe"), "is no snapshot"),
+        (gzip.compress(b"[" * 100_000), "is no snapshot"),
+    ):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=rf"lab\.json\.gz {why}"):
+            SddcManagerSimulator(snapshot=path)
