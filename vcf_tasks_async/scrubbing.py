@@ -53,8 +53,8 @@ class Scrubber:
         self._stand_ins = StandIns(
             keep_names=keep_names, keep_ids=keep_ids, shift=shift, keep_words=keep_words, key=key
         )
-        self._secrets: re.Pattern[str] | None = None
-        self._known: set[str] = set()
+        # By how they begin: one expression of thousands of them would take longer than all else.
+        self._secrets: dict[str, list[str]] = {}
         self._remembered: dict[tuple[str, str], str] = {}
         self._fields: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -68,13 +68,14 @@ class Scrubber:
 
         Those of fewer than four characters stand by chance in texts, and are known by their fields alone.
         """
-        fresh = {secret for secret in secrets if len(secret) >= _SHORTEST} - self._known
-        if fresh:
-            self._known |= fresh
-            longest_first = sorted(self._known, key=len, reverse=True)
-            self._secrets = re.compile("|".join(map(re.escape, longest_first)))
-            self._remembered.clear()
-            self._fields.clear()
+        for secret in secrets:
+            alike = self._secrets.setdefault(secret[:_SHORTEST], []) if len(secret) >= _SHORTEST else [secret]
+            if secret not in alike:
+                alike.append(secret)
+                # The longest first: one may begin as another does.
+                alike.sort(key=len, reverse=True)
+                self._remembered.clear()
+                self._fields.clear()
 
     def scrub(self, document: Any) -> Any:
         """*document* (whatever JSON may be) without what is to be hidden; a copy."""
@@ -115,7 +116,7 @@ class Scrubber:
         if shown is None:
             # Hardly one of them comes twice.
             shown = self._stand_ins.of_form(text)
-            if shown is not None and text not in self._known:
+            if shown is not None and text not in self._secrets.get(text[:_SHORTEST], ()):
                 return shown
             shown = self._document(text, kind) or self._of_kind(self._without_secrets(text), kind)
             if len(self._remembered) >= _REMEMBERED:
@@ -141,9 +142,18 @@ class Scrubber:
             return self._stand_ins.identity(text)
         return self._stand_ins.text(text)
 
+    def _without_known(self, text: str) -> str:
+        secrets = self._secrets
+        starts = [at for at in range(len(text) - _SHORTEST + 1) if text[at : at + _SHORTEST] in secrets]
+        shown, end = "", 0
+        for at in starts:
+            for secret in secrets[text[at : at + _SHORTEST]]:
+                if at >= end and text.startswith(secret, at):
+                    shown, end = f"{shown}{text[end:at]}{MASK}", at + len(secret)
+        return shown + text[end:]
+
     def _without_secrets(self, text: str) -> str:
-        if self._secrets is not None:
-            text = self._secrets.sub(MASK, text)
+        text = self._without_known(text)
         if not _HINT.search(text):
             return text
         for pattern, shown in _MARKED:
