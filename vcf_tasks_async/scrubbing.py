@@ -258,5 +258,5 @@ _SAID: Final = _patterns(
 def _unless_a_word(found: re.Match[str]) -> str:
     """`the password is hunter2`, but `the password is wrong`."""
     word = found[2].lower().strip(".:!?\"'")
-    is_one = word in FIXED_WORDS or not any(map(str.isalnum, word))
+    is_one = word in FIXED_WORDS or word.startswith(MASK) or not any(map(str.isalnum, word))
     return found[0] if is_one else f"{found[1]}{MASK}"

@@ -115,13 +115,9 @@ def _meter(counts: Counter[v.Status], out: Output) -> Any:
 
 
 def _tell(report: v.SnapshotReport, out: Output, *, keep_names: bool) -> None:
-    replaced = report.replaced
-    parts = [
-        *([] if keep_names else [f"{replaced['names']:,} names", f"{replaced['addresses']:,} addresses"]),
-        f"{replaced['ids']:,} ids",
-    ]
     out.line(f"{clean(report.path, limit=300)}: {report}")
-    out.line(f"replaced: {', '.join(parts)}; secrets stand as *** in {replaced['secrets']:,} places")
+    told = [f"{what} {number:,}" for what, number in report.replaced.items() if number]
+    out.line(f"replaced: {', '.join(told) or 'nothing'}")
     if keep_names:
         warn("names and addresses are in it: it is for you alone")
     warn("have a look at it before you pass it on: a name that is a plain word stays in a sentence")
