@@ -114,8 +114,9 @@ async def write_snapshot(
     Source: ``GET /v1/tasks``, ``/v1/credentials/tasks``, ``/v1/tasks/config/settings``.
 
     Example:
-        >>> print(await write_snapshot(session, "lab.json.gz"))
-        512 tasks, 14 of them credential tasks
+        >>> report = await write_snapshot(session, "lab.json.gz")
+        >>> report.complete, report.left_out
+        (True, ())
     """
     if release is not None and release not in _RELEASES:
         raise UsageError(f"release takes one of {', '.join(_RELEASES)}, not {release!r}")

@@ -17,6 +17,7 @@ from typing import Final
 from uuid import UUID
 
 from vcf_tasks_async.fixed_words import FIXED_WORDS
+from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.secret import MASK
 
 # No vowels: no stand-in reads as a word.
@@ -54,7 +55,7 @@ class StandIns:
         self._taken: set[int] = set()
         # With `keep_names`: what fields for names have said.
         self._known: set[str] = set()
-        self._made: defaultdict[str, set[int]] = defaultdict(set)
+        self._made: defaultdict[str, IdSet] = defaultdict(IdSet)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -288,8 +289,7 @@ class StandIns:
 
     def _digest(self, kind: str, text: str) -> bytes:
         made = hmac.digest(self._key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256")
-        # Eight bytes of it, so that a hundred thousand ids are counted in little memory.
-        self._made[kind].add(int.from_bytes(made[:8], "big"))
+        self._made[kind].add(made.hex())
         return made
 
     def _number(self, kind: str, text: str) -> int:

@@ -97,7 +97,7 @@ def test_what_is_there_stays_and_what_can_not_be_is_told_at_once(
     assert file.read_text() == "mine"
     for arguments, why in (
         ((str(file),), "lab.json is no snapshot: "),
-        ((str(tmp_path / "no.json"),), "does not exist"),
+        ((str(tmp_path / "no.json"),), "no.json: No such file"),
         ((str(file), "--tasks", "3"), "don't go together"),
     ):
         ended = in_pipe(*VCF_TASKS, "simulate", "--port", "0", "--snapshot", *arguments)

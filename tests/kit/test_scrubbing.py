@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from datetime import timedelta
 
@@ -194,9 +195,10 @@ def test_what_is_encoded_or_in_a_document_in_a_text_goes(keep_names):
 def test_names_that_stay_are_those_that_fields_for_names_have_said():
     scrubber = Scrubber(keep_names=True)
     text = "sfo01-esx07 and sfo01-esx08.rainpole.io at 10.1.2.3 lost jdoe@rainpole.io, jdoe2 and zwiebel.io"
-    resource = {"fqdn": "sfo01-esx07.rainpole.io", "name": "host", "username": "jdoe"}
-    shown = scrubber.scrub({"message": text, "resources": [resource]})
+    resource = {"fqdn": "sfo01-esx07.rainpole.io", "name": "ds-zwiebelring", "username": "jdoe"}
+    shown = scrubber.scrub({"message": text, "label": "ds-zwiebelring", "resources": [resource]})
     assert shown["resources"] == [resource]
+    assert shown["label"] == "ds-zwiebelring"
     kept, _, gone = shown["message"].partition(", ")
     assert kept == text.partition(", ")[0]
     assert "jdoe" not in gone
@@ -239,6 +241,40 @@ def test_a_text_that_almost_matches_takes_no_minutes(piece):
     began = time.process_time()
     Scrubber().scrub(piece * (60_000 // len(piece)))
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("10.1.2.3", r"198\.1[89]\.\d+\.\d+"),
+        ("10.1.2.3/24", r"198\.1[89]\.\d+\.\d+/24"),
+        ("10.1.2.3:443", r"198\.1[89]\.\d+\.\d+:443"),
+        ("fd00::1", r"2001:db8::[0-9a-f:]+"),
+        ("fd00::1/64", r"2001:db8::[0-9a-f:]+/64"),
+        ("127.0.0.1:8080", r"127\.0\.0\.1:8080"),
+        ("16AB8935-805B-4EDF-AACE-72C98134F667", r"[0-9A-F-]{36}"),
+        ("b50c1f6a2b9e0177b50c1f6a2b9e0177", r"[0-9a-f]{32}"),
+        ("B5:0C:1F:6A:2B:9E", r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}"),
+        ("https://zwiebel.io:8443/x/y", r"https://name-\w{8}\.example:8443/\w{8}"),
+        ("zwiebel://host", r"x://name-\w{8}"),
+        ("jane@zwiebel.io", r"name-\w{8}@name-\w{8}\.example"),
+        ("root@10.1.2.3:22", r"root@198\.1[89]\.\d+\.\d+:22"),
+        ("ZWIEBEL\\root", r"name-\w{8}\\root"),
+        ("(task=zwiebel, 3)", r"\(task=name-\w{8}, 3\)"),
+        ("hostänode", r"name-\w{8}"),
+        ("9.0.1 of 41%", r"9\.0\.1 of 41%"),
+        ("{host]", r"{host]"),
+        ("{host}", r"{host}"),
+    ],
+)
+def test_a_stand_in_has_the_shape_of_what_it_stands_for(text, shown):
+    made = Scrubber().scrub(text)
+    assert re.fullmatch(shown, made), made
+
+
+def test_no_two_addresses_share_a_stand_in():
+    scrubber = Scrubber()
+    assert len({scrubber.scrub(f"10.1.{n // 250}.{n % 250}") for n in range(3000)}) == 3000
 
 
 def test_what_is_the_products_own_stays():

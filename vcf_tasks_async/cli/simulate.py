@@ -28,7 +28,7 @@ __all__ = ["simulate"]
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--tasks", type=click.IntRange(0, 200_000), help="How many; 500 unless told.")
 @click.option(
-    "--snapshot", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
+    "--snapshot", type=click.Path(dir_okay=False), metavar="FILE",
     help="Be the system of such a file, instead: `vcf-tasks snapshot`.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same tasks and fates.")
@@ -75,7 +75,9 @@ async def _serve(options: dict[str, Any]) -> None:
     host, port = options["host"], options["port"]
     try:
         sddc = SddcManagerSimulator(**options)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        fail(f"can't read {v.inert(options['snapshot'], limit=300)}: {error.strerror or error}", Exit.USAGE)
+    except ValueError as error:
         # A snapshot that is none; all other options were checked.
         fail(v.inert(str(error), limit=500), Exit.USAGE)
     try:
