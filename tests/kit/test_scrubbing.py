@@ -272,6 +272,43 @@ def test_a_stand_in_has_the_shape_of_what_it_stands_for(text, shown):
     assert re.fullmatch(shown, made), made
 
 
+def test_what_stands_in_a_field_for_names_is_a_name_though_it_is_a_plain_word():
+    for name in ("fqdn", "hostName", "username", "resourceName", "clusterName", "ipAddress", "sans", "owner"):
+        assert Scrubber().scrub({name: ["production"]}) != {name: ["production"]}, name
+    assert Scrubber().scrub({"resources": [{"name": "host"}]}) != {"resources": [{"name": "host"}]}
+    assert Scrubber().scrub({"name": "host", "stages": [{"name": "host"}]})["stages"] == [{"name": "host"}]
+    known = {"fqdn": "localhost", "username": "admin", "owner": "administrator@vsphere.local", "host": ""}
+    assert Scrubber().scrub(known) == known
+
+
+def test_a_number_has_another_one_as_long_and_what_is_none_stays():
+    scrubber = Scrubber()
+    for number in (1_000_000, -12_345_678, 4_711_000_000_123, 2**70):
+        made = scrubber.scrub({"count": number})["count"]
+        assert made != number
+        assert (len(str(made)), made < 0) == (len(str(number)), number < 0)
+    same = {"count": [999_999, -999_999, 1_750_000_000_000, 0.5, True, None, "", []]}
+    assert scrubber.scrub(same) == same
+    assert scrubber.scrub({"token": [4711, 0.5, True, None, "", "x", {"y": "z"}]}) == {
+        "token": [0, 0, True, None, "", "***", {"y": "***"}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("ConfigureClusterImageStep1", True),
+        ("AcmeHostAction", True),
+        ("AcmeAction", False),
+        ("AcmeHostZwiebel", False),
+        ("com.vmware.vapi.std.errors.ServiceUnavailable", True),
+        ("com.zwiebel.Kuchen", False),
+    ],
+)
+def test_a_class_of_the_products_stays(text, stays):
+    assert (Scrubber().scrub(text) == text) is stays
+
+
 def test_no_two_addresses_share_a_stand_in():
     scrubber = Scrubber()
     assert len({scrubber.scrub(f"10.1.{n // 250}.{n % 250}") for n in range(3000)}) == 3000
