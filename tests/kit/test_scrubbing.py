@@ -289,8 +289,8 @@ def test_a_number_has_another_one_as_long_and_what_is_none_stays():
         assert (len(str(made)), made < 0) == (len(str(number)), number < 0)
     same = {"count": [999_999, -999_999, 1_750_000_000_000, 0.5, True, None, "", []]}
     assert scrubber.scrub(same) == same
-    assert scrubber.scrub({"token": [4711, 0.5, True, None, "", "x", {"y": "z"}]}) == {
-        "token": [0, 0, True, None, "", "***", {"y": "***"}]
+    assert scrubber.scrub({"token": [4711, 0.5, True, None, "", "x", {"name": "z"}]}) == {
+        "token": [0, 0, True, None, "", "***", {"name": "***"}]
     }
 
 
