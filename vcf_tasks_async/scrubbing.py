@@ -2,7 +2,7 @@
 
 Works on raw JSON alone: no model, no network. What is not known to be SDDC Manager's own is replaced: a text
 keeps the words of `fixed_words` and loses all others. The same name gets the same stand-in everywhere, by a
-keyed hash, so that no table grows and nobody can try names out. How one word is judged is `stand_ins`.
+keyed hash, so that nobody can try names out. How one word is judged is `stand_ins`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Scrubber:
     def add_secrets(self, secrets: Iterable[str]) -> None:
         """Take these texts out wherever they stand, inside of other texts as well.
 
-        Those of fewer than four characters stand by chance in texts, and are known by their fields alone.
+        Those of fewer than eight characters stand by chance in texts, and are known by their fields alone:
+        VMware's products take no such passwords.
         """
         for secret in secrets:
             alike = self._secrets.setdefault(secret[:_SHORTEST], []) if len(secret) >= _SHORTEST else [secret]
@@ -163,7 +164,7 @@ class Scrubber:
         return text
 
 
-_SHORTEST: Final = 4
+_SHORTEST: Final = 8
 # What a field is about, by its name: letters and digits alone, in lower case.
 _SECRET_FIELD: Final = re.compile(
     "pass(?:w|phrase|code|key)|pwd|secret|token|(?:api|private|license|encryption)key|authorization|cookie"

@@ -281,6 +281,17 @@ def test_what_stands_in_a_field_for_names_is_a_name_though_it_is_a_plain_word():
     assert Scrubber().scrub(known) == known
 
 
+def test_a_known_secret_goes_wherever_it_is_repeated_the_longest_one_first():
+    scrubber = Scrubber()
+    assert scrubber.scrub("the clusters are there") == "the clusters are there"
+    # Of plain words, so that nothing but its being known takes it out; one too short to be known.
+    scrubber.add_secrets(["clusters", "clusters are", "the host", "host"])
+    shown = scrubber.scrub(
+        {"message": "host: clusters, (clusters are) Clusters", "clusters": "clusters are the hosts"}
+    )
+    assert shown == {"message": "host: ***, (***) Clusters", "***": "*** ***s"}
+
+
 def test_a_number_has_another_one_as_long_and_what_is_none_stays():
     scrubber = Scrubber()
     for number in (1_000_000, -12_345_678, 4_711_000_000_123, 2**70):
