@@ -334,6 +334,8 @@ def test_what_is_the_products_own_stays():
         "causes": [{"type": "com.vmware.vapi.std.errors.ServiceUnavailable"}], "nothing": None, "some": [],
         "message": "The clock is 412.7 seconds away: Offset is above the limit of 300 s",
     }  # fmt: skip
+    said = "Check that the password is valid, the token expired and root/admin is a user: Password Rotation."
+    assert Scrubber().scrub(said) == said
     odd = {"status": "WAITING_FOR_FROBNICATION", "subTasks": [{"status": "Paused By Operator"}]}
     assert Scrubber().scrub(own) == own
     assert Scrubber().scrub(odd) == odd
