@@ -122,7 +122,7 @@ class StandIns:
     def _token(self, found: re.Match[str]) -> str:
         token = found[0]
         inner = token.strip(_AROUND)
-        if not inner:
+        if not inner or inner.lower() in self._words:
             return token
         start = token.index(inner)
         return f"{token[:start]}{self._token_of(inner, self._word)}{token[start + len(inner) :]}"

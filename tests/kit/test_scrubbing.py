@@ -320,6 +320,28 @@ def test_a_class_of_the_products_stays(text, stays):
     assert (Scrubber().scrub(text) == text) is stays
 
 
+@pytest.mark.parametrize(
+    ("code", "stays"),
+    [
+        ("ZWIEBEL", False),
+        ("ZWIEBEL_KUCHEN", False),
+        ("zwiebel_failed", False),
+        ("10.1.2.3", False),
+        ("ACME_FAILED", True),
+        ("WAITING_FOR_FROBNICATION", True),
+        ("com.vmware.vcf.domainmanager", True),
+        ("Paused By Operator", True),
+    ],
+)
+def test_a_code_stays_when_it_is_made_of_known_words_or_joined_with_one(code, stays):
+    assert (Scrubber().scrub({"status": code}) == {"status": code}) is stays
+
+
+def test_numbered_things_and_joined_words_are_no_passwords():
+    text = "host-1, VLAN_100, Re-check of vmnic_2 (NSX-4), step 3/4"
+    assert Scrubber(keep_words=["vmnic"]).scrub(text) == text
+
+
 def test_no_two_addresses_share_a_stand_in():
     scrubber = Scrubber()
     assert len({scrubber.scrub(f"10.1.{n // 250}.{n % 250}") for n in range(3000)}) == 3000
