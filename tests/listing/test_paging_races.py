@@ -21,7 +21,7 @@ TASKS = 5 * SIZE
 
 @attrs.frozen
 class History:
-    """What the list was, state after state: one task gone and another come each time, so that no count tells."""
+    """What the list was, state after state: each time one task went and another came: no count tells."""
 
     states: list[World]
 
@@ -44,9 +44,9 @@ class History:
 
 
 def read(history: History, moments: list[int]) -> tuple[set[str], Listing]:
-    """Read with all pages of a round on their way at once; *moments*: which state each request is served from.
+    """Read with all pages of a round on their way at once.
 
-    A request of a later round is served no earlier than those of the round before.
+    *moments*: which state each request is served from; none earlier than those of the round before.
     """
     listing, found = Listing(SIZE), set()
     served = iter(moments)

@@ -140,8 +140,11 @@ class Odd:
 
 @pytest.mark.parametrize(
     "odd",
-    [Odd(2, drop=50), Odd(3, drop=1), Odd(2, miscount=1), Odd(4, swap=True), Odd(5, swap=True)]
-    + [Odd(4, miscount=-1), Odd(5, miscount=1), Odd(5, drop=1)],
+    [
+        *(Odd(2, drop=50), Odd(3, drop=1), Odd(5, drop=1)),
+        *(Odd(4, swap=True), Odd(5, swap=True)),
+        *(Odd(2, miscount=1), Odd(4, miscount=-1), Odd(5, miscount=1)),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("newest_first", [True, False])
