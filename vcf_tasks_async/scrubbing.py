@@ -227,7 +227,7 @@ def _patterns(*patterns: str) -> list[re.Pattern[str]]:
 
 # Without one of these, none of the patterns below finds anything.
 _HINT: Final = re.compile(
-    r"pass|secret|token|key|pwd|-----BEGIN|eyJ|bearer|basic|digest|negotiate|://|:[^\s@]{1,128}@|[/:]\S|[A-Z0-9]{5}-",
+    r"pass|secret|token|key|pwd|pin|-----BEGIN|eyJ|bearer|basic|digest|negotiate|[/:]|[A-Z0-9]{5}-",
     re.IGNORECASE,
 )
 _MARKED: Final = [
