@@ -54,7 +54,7 @@ WINGS = {
         "many sites, and what stands on the face",
         (
             "cli dask fleet fleet_acts fleet_bulk fleet_merge fleet_reading fleet_report fleet_targets "
-            "fleet_watch job_words jobs remote remote_fleet remote_work sitefile sites"
+            "fleet_watch job_words jobs remote remote_fleet remote_work sitefile sites snapshots"
         ),
     ),
 }

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from vcf_tasks_async.session import TaskSession
     from vcf_tasks_async.sites import Site, SiteEvent, SiteOutcome, SiteTask, SiteTrouble, SiteTroubles
     from vcf_tasks_async.slots import Limiter
+    from vcf_tasks_async.snapshots import SnapshotReport, write_snapshot
     from vcf_tasks_async.status import Status
     from vcf_tasks_async.steps import ErrorCause, ErrorDetail, Failure, ValidationNotification
     from vcf_tasks_async.stream import TaskStream
@@ -141,6 +142,7 @@ __all__ = [
     "SiteTask",
     "SiteTrouble",
     "SiteTroubles",
+    "SnapshotReport",
     "Stage",
     "Status",
     "SubTask",
@@ -170,6 +172,7 @@ __all__ = [
     "WaitTimeout",
     "inert",
     "read_spec",
+    "write_snapshot",
 ]
 
 _ROOMS = {
@@ -210,6 +213,7 @@ _ROOMS = {
     "policy": ("Policy", "Polling"),
     "secret": ("Secret",),
     "session": ("TaskSession",),
+    "snapshots": ("SnapshotReport", "write_snapshot"),
     "status": ("Status",),
     "steps": ("ErrorCause", "ErrorDetail", "Failure", "ValidationNotification"),
     "stream": ("TaskStream",),

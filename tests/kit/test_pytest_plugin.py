@@ -188,3 +188,48 @@ def test_marker_and_fixtures_are_documented_where_pytest_lists_them(suite):
     shown = run(suite, "--fixtures").stdout
     for name in ("sddc_manager", "make_sddc_manager", "sddc_manager_options"):
         shown.fnmatch_lines([f"{name}*-- *pytest_plugin.py:*", "    [A-Z]*"], consecutive=True)
+
+
+def test_a_snapshot_is_found_beside_the_test_or_above_it_and_takes_the_place_of_tasks(suite):
+    suite.makeconftest(
+        "import pytest\n@pytest.fixture(scope='session')\n"
+        "def sddc_manager_options():\n    return {'tasks': 3, 'speed': 0}\n"
+    )
+    head = '{"format": "vcf-tasks-snapshot", "version": 1, "release": "9.1", "tasks": [\n'
+    whole = '{"id": "%s", "status": "Failed"}\n], "credentialTasks": [\n\n], "complete": true}\n'
+    for folder, task_id in (("", "above"), ("part", "beside")):
+        suite.path.joinpath(folder).mkdir(exist_ok=True)
+        suite.path.joinpath(folder, f"{task_id}.json").write_text(head + whole % task_id)
+    suite.path.joinpath("part", "broken.json").write_text("{}")
+    suite.path.joinpath("part", "test_it.py").write_text(
+        """
+import pytest
+
+@pytest.mark.sddc_manager(snapshot="beside.json")
+class TestThem:
+    def test_beside(self, sddc_manager):
+        assert (sddc_manager.ids(), sddc_manager.release) == (["beside"], "9.1")
+
+    @pytest.mark.sddc_manager(snapshot="above.json")
+    def test_above(self, sddc_manager, make_sddc_manager):
+        assert sddc_manager.ids() == ["above"]
+        assert len(make_sddc_manager().ids()) == 3
+        assert make_sddc_manager(snapshot="beside.json").ids() == ["beside"]
+
+    @pytest.mark.sddc_manager(2)
+    def test_tasks(self, sddc_manager):
+        assert len(sddc_manager.ids()) == 2
+
+@pytest.mark.sddc_manager(snapshot="broken.json")
+def test_broken(sddc_manager): pass
+
+@pytest.mark.sddc_manager(snapshot="none.json")
+def test_none(sddc_manager): pass
+""",
+        "utf-8",
+    )
+    result = run(suite)
+    result.assert_outcomes(passed=3, errors=2)
+    result.stdout.fnmatch_lines(
+        ["*test_broken: *broken.json is no snapshot: *", "*test_none: *No such file or directory*none.json*"]
+    )

@@ -45,6 +45,7 @@ GROUPS = {
         ["auth", "tokens"],
         ["tests/unit/test_auth.py", "tests/unit/test_token_rules.py", "tests/unit/test_tokens.py"],
     ),
+    "scrubbing": (["scrubbing", "stand_ins"], ["tests/kit/test_scrubbing.py"]),
     "paging": (["paging", "grid"], ["tests/unit/test_grid.py", "tests/listing"]),
     "decoding": (
         ["codec", "structuring", "folding", "pages", "shapes"],

@@ -35,6 +35,9 @@ COMMANDS: Final = {
     "report": Place(
         "report", "report", "Write a report on all tasks: a timeline, why tasks failed, counts, durations."
     ),
+    "snapshot": Place(
+        "snapshot", "snapshot", "Write tasks to a file without names and secrets, for a simulator."
+    ),
     "credentials": Place("credentials", "credentials", "List, retry and cancel credential (password) tasks."),
     "settings": Place("settings", "settings", "Show or set for how long tasks are kept."),
     "login": Place("login", "login", "Log in, and say what is wrong when that fails."),

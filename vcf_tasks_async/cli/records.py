@@ -16,6 +16,7 @@ __all__ = [
     "of_event",
     "of_outcome",
     "of_report",
+    "of_snapshot",
     "of_step",
     "of_task",
     "of_trouble",
@@ -110,6 +111,21 @@ def of_report(report: v.BulkReport, manager: str, site: str | None = None) -> di
 def of_trouble(trouble: v.SiteTrouble, manager: str) -> dict[str, Any]:
     """A site of a fleet that could not do its part of a retry or cancel."""
     return {"record": "trouble", **_where(manager, trouble.site), **trouble.to_json()}
+
+
+def of_snapshot(report: v.SnapshotReport, manager: str) -> dict[str, Any]:
+    """What is in a snapshot, and what was replaced in it."""
+    return {
+        "record": "snapshot",
+        "manager": manager,
+        "path": report.path,
+        "tasks": report.tasks,
+        "credentialTasks": report.credential_tasks,
+        "complete": report.complete,
+        "malformed": report.malformed,
+        "leftOut": list(report.left_out),
+        "replaced": dict(report.replaced),
+    }
 
 
 def _where(manager: str, site: str | None) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import vcf_tasks_async as v
+from vcf_tasks_async.cli.exits import Exit
 from vcf_tasks_async.cli.running import fail, need
 
 if TYPE_CHECKING:
@@ -30,11 +32,15 @@ __all__ = ["simulate"]
     "--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="0: any free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--tasks", type=click.IntRange(0, 200_000), default=500, show_default=True, help="How many.")
+@click.option("--tasks", type=click.IntRange(0, 200_000), help="How many; 500 unless told.")
+@click.option(
+    "--snapshot", type=click.Path(dir_okay=False), metavar="FILE",
+    help="Be the system of such a file, instead: `vcf-tasks snapshot`.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same tasks and fates.")
 @click.option(
-    "--release", type=click.Choice(["4.5", "5.2", "9.0", "9.1"]), default="9.0", show_default=True,
-    help="Behave like this release.",
+    "--release", type=click.Choice(["4.5", "5.2", "9.0", "9.1"]),
+    help="Behave like this release; 9.0, or that of the snapshot, unless told.",
 )  # fmt: skip
 @click.option("--tls", is_flag=True, help="Serve HTTPS with a certificate of its own.")
 @click.option(
@@ -59,7 +65,10 @@ def simulate(**options: Any) -> None:
       vcf-tasks simulate
       vcf-tasks simulate --port 0 --tasks 10000 --release 9.1 --tls --latency 0.05
       vcf-tasks simulate --speed 60 --arrivals 60      # a new task each second, and ends of tasks
+      vcf-tasks simulate --snapshot lab.json.gz
     """
+    if options["snapshot"] is not None and options["tasks"] is not None:
+        raise click.UsageError("--tasks and --snapshot don't go together: give one of them")
     need("demo", "jwt", *(["trustme"] if options["tls"] else []))
     import asyncio  # noqa: PLC0415 - `--help` needs none
 
@@ -83,6 +92,12 @@ async def _serve(options: dict[str, Any]) -> None:
     host, port = options["host"], options["port"]
     try:
         sddc = SddcManagerSimulator(**options)
+    except OSError as error:
+        fail(f"can't read {v.inert(options['snapshot'], limit=300)}: {error.strerror or error}", Exit.USAGE)
+    except ValueError as error:
+        # A snapshot that is none; all other options were checked.
+        fail(v.inert(str(error), limit=500), Exit.USAGE)
+    try:
         await sddc.start()
     except OSError as error:
         hint = ": --port 0 takes any free one" if error.errno == errno.EADDRINUSE else ""

@@ -128,7 +128,11 @@ class CredentialRoutes:
         """The task as a CredentialsTask."""
         raw = self._world.raw(entry)
         credential = entry.credential or {}
-        view: Raw = {
+        if "view" in credential:
+            view = _brought_up(credential["view"], raw)
+            entry.settle()
+            return view
+        view = {
             "id": raw["id"],
             "name": raw["name"],
             "type": credential["type"],
@@ -145,6 +149,20 @@ class CredentialRoutes:
             view["completionTimestamp"] = raw["completionTimestamp"]
         entry.settle()
         return view
+
+
+def _brought_up(known: Raw, raw: Raw) -> Raw:
+    """A view that came with a snapshot: as it came, until the task goes on."""
+    steps: list[Raw] = [dict(step) for step in known.get("subTasks") or []]
+    view: Raw = {**known, "subTasks": steps}
+    alive: list[Raw] = raw.get("subTasks") or []
+    for shown, live in zip([view, *steps], [raw, *alive], strict=False):
+        if _status(shown) != _status(live):
+            shown.update((key, live[key]) for key in ("completionTimestamp", "errors") if key in live)
+            shown["status"] = _status(live)
+            if "completionTimestamp" not in live:
+                shown.pop("completionTimestamp", None)
+    return view
 
 
 def _subtask_view(subtask: Raw, account: Raw) -> Raw:

@@ -15,6 +15,8 @@ Example::
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -78,7 +80,7 @@ def make_sddc_manager(
         def make(tasks: Any = None, **options: Any) -> "SddcManagerSimulator":
             if tasks is not None:
                 options["tasks"] = tasks
-            simulator = _made(request, {**sddc_manager_options, **options})
+            simulator = _made(request, _over(sddc_manager_options, options))
             running.append(stack.enter_context(simulator.in_thread()))
             return simulator
 
@@ -95,13 +97,13 @@ def sddc_manager(
     for marker in reversed(list(request.node.iter_markers("sddc_manager"))):
         if len(marker.args) > 1:
             _complain(request, "the marker takes one argument without a name, how many tasks there are")
-        options.update(zip(("tasks",), marker.args, strict=False), **marker.kwargs)
+        options = _over(options, {**dict(zip(("tasks",), marker.args, strict=False)), **marker.kwargs})
     given = getattr(request, "param", {})
     if not isinstance(given, Mapping):
         _complain(
             request, f"parametrize it with dicts of options, such as {{'release': '9.1'}}, not {given!r}"
         )
-    return make_sddc_manager(**{**options, **given})
+    return make_sddc_manager(**_over(options, given))
 
 
 def _made(request: pytest.FixtureRequest, options: dict[str, Any]) -> "SddcManagerSimulator":
@@ -110,11 +112,33 @@ def _made(request: pytest.FixtureRequest, options: dict[str, Any]) -> "SddcManag
     from vcf_tasks_async.testing.options import check_names  # noqa: PLC0415
     from vcf_tasks_async.testing.simulator import SddcManagerSimulator  # noqa: PLC0415
 
+    if options.get("snapshot") is not None:
+        options["snapshot"] = _near(request, options["snapshot"])
     try:
         check_names(options, SddcManagerSimulator)
         return SddcManagerSimulator(**options)
     except (ValueError, TypeError, OSError, ImportError) as error:
         _complain(request, str(error))
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """*below* with what *above* has instead: a snapshot takes the place of tasks, and they that of one."""
+    worlds = {"tasks", "snapshot"}
+    return {
+        **{name: value for name, value in below.items() if not (name in worlds and worlds & above.keys())},
+        **above,
+    }
+
+
+def _near(request: pytest.FixtureRequest, snapshot: str | PathLike[str]) -> Path:
+    """The file beside the test or in a folder above it: from where pytest is started is an accident."""
+    path, root = Path(snapshot), request.config.rootpath
+    for folder in request.path.parents:
+        if (folder / path).is_file():
+            return folder / path
+        if folder == root:
+            break
+    return request.path.parent / path
 
 
 def _complain(request: pytest.FixtureRequest, what: str) -> NoReturn:

@@ -48,6 +48,8 @@ class Api:
         self._reject_status = reject_status
         self._delete_failed, self._zombie_cancel = delete_failed, zombie_cancel
         self.retention_days = 90
+        # What else a snapshot's settings had.
+        self._more_settings: Raw = {}
         self._newest = release == "9.1"
         self._open: dict[tuple[str, str], Route] = {
             ("POST", "/v1/tokens"): tokens.login,
@@ -68,6 +70,13 @@ class Api:
         self._credentials = CredentialRoutes(self._world)
         if self._newest:
             self._fixed["/v1/tasks/config/settings"] = {"GET": self._settings, "PATCH": self._update_settings}
+
+    def take_settings(self, settings: Raw) -> None:
+        """Serve the settings of a snapshot."""
+        self._more_settings = settings
+        days = settings.get("retentionDays")
+        if isinstance(days, int):
+            self.retention_days = days
 
     def answer(self, call: Call) -> Answer:
         """What the server says to *call*, once it has done what was asked."""
@@ -193,7 +202,7 @@ class Api:
         return entry.status in ("SUCCESSFUL", "COMPLETED_WITH_WARNING", "CANCELLED", "SKIPPED", "TIMED_OUT")
 
     def _settings(self, call: Call) -> Answer:
-        return Answer(200, encode({"retentionDays": self.retention_days}))
+        return Answer(200, encode({**self._more_settings, "retentionDays": self.retention_days}))
 
     def _update_settings(self, call: Call) -> Answer:
         days = _object(call).get("retentionDays")

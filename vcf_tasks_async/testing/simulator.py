@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Coroutine, Iterable
+from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -15,6 +16,7 @@ from vcf_tasks_async.testing.options import check_options, check_tasks
 from vcf_tasks_async.testing.record import RequestRecord, RequestRecorder
 from vcf_tasks_async.testing.routes import Api
 from vcf_tasks_async.testing.server import Latency, SimulatorServer
+from vcf_tasks_async.testing.snapshot_file import Product, Release, Snapshot
 from vcf_tasks_async.testing.spelling import Spelling, StatusFilter
 from vcf_tasks_async.testing.store import Order
 from vcf_tasks_async.testing.threads import SimulatorThread
@@ -24,9 +26,6 @@ from vcf_tasks_async.testing.world import Life, World
 
 __all__ = ["SddcManagerSimulator"]
 
-Release = Literal["4.5", "5.2", "9.0", "9.1"]
-Product = Literal["sddc-manager", "vcf-installer"]
-
 
 class SddcManagerSimulator(Controls):
     """A simulated SDDC Manager (or VCF Installer) that speaks the Tasks API over HTTP or HTTPS.
@@ -35,10 +34,13 @@ class SddcManagerSimulator(Controls):
     may be called from any thread. Times are seconds of the simulator's clock unless said otherwise.
 
     Args:
-        tasks: how many tasks to generate; or raw task dicts, which are copied and served as they are.
+        tasks: how many tasks to generate (500 unless told); or raw task dicts, which are copied and served
+            as they are.
+        snapshot: a file of `write_snapshot`, in place of *tasks*: its tasks, credential tasks, settings,
+            release and product, in its order.
         seed: same seed and same clock start, same tasks (ids too) and same fates.
         release: `4.5` knows no paging, order and name search and no isRetryable; `9.1` adds task
-            histories, settings and statuses.
+            histories, settings and statuses. None is 9.0, or what a snapshot says.
         product: `vcf-installer` has the user `admin@local`, no credential tasks and no settings, and can
             turn into the other (`become_sddc_manager`).
         page_base: the number of the first page.
@@ -50,7 +52,8 @@ class SddcManagerSimulator(Controls):
         status_filter: which spelling taskStatus takes: `title`, `upper`, `any`, or `ignored`.
         name_filter: whether taskName is `insensitive` or `sensitive` to case.
         unknown_parameters: `ignore`, or `reject` with 400.
-        order: the list's order: `newest`, `oldest`, `name`, or `given` (as handed in).
+        order: the list's order: `newest`, `oldest`, `name`, or `given` (as handed in); None is `newest`, or
+            that of a snapshot.
         order_by: whether orderBy and orderDirection `works`, `fails` with 500, or is `ignored`.
         failed: share of generated tasks that have failed.
         running: share of generated tasks that are under way.
@@ -86,7 +89,9 @@ class SddcManagerSimulator(Controls):
         port: the port to listen on; 0 takes a free one.
 
     Raises:
-        ValueError: an option has a value that does not exist; the message lists those which do.
+        ValueError: an option has a value that does not exist; the message lists those which do. Or
+            *snapshot* is no snapshot.
+        OSError: *snapshot* can't be read.
         ImportError: the `testing` extra is not installed.
 
     Example:
@@ -105,11 +110,12 @@ class SddcManagerSimulator(Controls):
 
     def __init__(
         self,
-        tasks: int | Iterable[Any] = 500,
+        tasks: int | Iterable[Any] | None = None,
         *,
+        snapshot: str | PathLike[str] | None = None,
         seed: int = 0,
-        release: Release = "9.0",
-        product: Product = "sddc-manager",
+        release: Release | None = None,
+        product: Product | None = None,
         page_base: Literal[0, 1] = 1,
         default_page_size: int | None = None,
         reported_page_size: Literal["elements", "requested"] = "elements",
@@ -119,7 +125,7 @@ class SddcManagerSimulator(Controls):
         status_filter: StatusFilter = "title",
         name_filter: Literal["insensitive", "sensitive"] = "insensitive",
         unknown_parameters: Literal["ignore", "reject"] = "ignore",
-        order: Order = "newest",
+        order: Order | None = None,
         order_by: Literal["works", "fails", "ignored"] = "works",
         failed: float = 0.12,
         running: float = 0.05,
@@ -154,8 +160,15 @@ class SddcManagerSimulator(Controls):
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        check_options(locals())
+        if snapshot is not None and tasks is not None:
+            raise ValueError("tasks and snapshot don't go together: give one of them")
+        kept = None if snapshot is None else Snapshot(snapshot)
+        release = release or (kept and kept.known_release) or "9.0"
+        product = product or (kept and kept.known_product) or "sddc-manager"
+        order = order or ("newest" if kept is None else "given")
+        tasks = 500 if tasks is None else tasks
         check_tasks(tasks)
+        check_options(locals())
         super().__init__()
         if username is None:
             username = "admin@local" if product == "vcf-installer" else "administrator@vsphere.local"
@@ -184,7 +197,10 @@ class SddcManagerSimulator(Controls):
         self._generator = TaskGenerator(
             seed, now=self.clock.now(), release=release, product=product, spelling=spelling
         )
-        if isinstance(tasks, int):
+        if kept is not None:
+            for made in kept.tasks():
+                self._world.settle_in(made)
+        elif isinstance(tasks, int):
             shares = Shares(
                 failed, running, zombies, credentials=credential_tasks, not_retryable=not_retryable
             )
@@ -231,6 +247,8 @@ class SddcManagerSimulator(Controls):
             delete_failed=delete_failed,
             zombie_cancel=zombie_cancel,
         )
+        if kept is not None:
+            self._api.take_settings(kept.settings)
         self._certificate = ServerCertificate(host) if tls else None
         self._server = SimulatorServer(
             self._api.answer,
