@@ -10,19 +10,17 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["Answer", "Call", "Raw", "decode", "encode", "error", "error_answer", "not_found_page"]
+__all__ = ["Answer", "Call", "Raw", "encode", "error", "error_answer", "not_found_page"]
 
 #: A JSON object as it goes over the wire.
 Raw = dict[str, Any]
 
-decode: Callable[[bytes], Any]
 _fast: Callable[[Any], bytes] | None
 try:
     # Optional, and by name: type checkers run where it is not installed.
-    _orjson = import_module("orjson")
-    decode, _fast = _orjson.loads, _orjson.dumps
+    _fast = import_module("orjson").dumps
 except ImportError:
-    decode, _fast = json.loads, None
+    _fast = None
 
 
 def encode(value: Any) -> bytes:

@@ -5,12 +5,13 @@ its encoded JSON alone, so that ten thousand of them cost neither memory nor gar
 """
 
 import copy
+import json
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vcf_tasks_async.testing.bodies import Raw, decode, encode
+from vcf_tasks_async.testing.bodies import Raw, encode
 from vcf_tasks_async.testing.clock import SimulatorClock, parse_iso
 from vcf_tasks_async.testing.spelling import canonical
 
@@ -147,7 +148,7 @@ class Store:
     def raw(self, entry: Entry) -> Raw:
         """The task as a dict that may be changed; say so with `touch` afterwards."""
         if entry.raw is None:
-            entry.raw = decode(entry.encoded or b"null")
+            entry.raw = json.loads(entry.encoded or b"null")
         raw = entry.raw
         return raw if isinstance(raw, dict) else {}
 
@@ -210,7 +211,7 @@ class Store:
     def snapshot(self) -> dict[str, Raw]:
         """A deep copy of every task, by id, as it would be served now."""
         return {
-            entry.id: decode(entry.encoded)
+            entry.id: json.loads(entry.encoded)
             if entry.raw is None and entry.encoded is not None
             else copy.deepcopy(self.raw(entry))
             for entry in self._ordered
