@@ -9,7 +9,7 @@
 
 Where it has got to stands in a file, written after each message: killed at any moment and started again, it
 misses no failure. One whose message went out in the very moment of the kill may be told twice. What Slack
-refuses (too many messages, a channel that is gone) is said again until it is taken; the place stays before it.
+refuses (too many messages, a channel that is gone) is said again until it is taken; the place waits there.
 SIGTERM leaves the retries in progress GRACE_SECONDS (20) to be answered.
 """
 
