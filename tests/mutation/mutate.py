@@ -46,6 +46,8 @@ GROUPS = {
         ["tests/unit/test_auth.py", "tests/unit/test_token_rules.py", "tests/unit/test_tokens.py"],
     ),
     "paging": (["paging", "grid"], ["tests/unit/test_grid.py", "tests/listing"]),
+    "secrets": (["masking", "text"], ["tests/unit/test_masking.py", "tests/unit/test_text.py"]),
+    "answers": (["answers"], ["tests/unit/test_answers.py"]),
     "decoding": (
         ["codec", "structuring", "folding", "pages", "shapes"],
         [
