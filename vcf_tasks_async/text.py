@@ -71,4 +71,4 @@ def _beginning(text: str, limit: int) -> str:
 
 
 def _escape(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character.encode("unicode_escape").decode("ascii")

@@ -106,6 +106,12 @@ def test_each_status_has_its_error_which_keeps_what_was_said(status, kind):
     assert error.detail.message == "No"
     assert str(error).endswith(" (2 attempts)")
     assert f" ({status} E): " in str(error)
+    coded = ended_as(refusal(status, {"errorCode": "E\x1b" + "E" * 100}))
+    assert f" ({status} E\\x1b{'E' * 74}…): " in str(coded)
+
+
+def test_an_answer_never_shows_its_body():
+    assert "VMw@re1!" not in repr(answers.Answer(200, b"VMw@re1!"))
 
 
 def test_only_json_says_that_there_is_no_such_task():
@@ -118,18 +124,19 @@ def test_only_json_says_that_there_is_no_such_task():
 
 
 @pytest.mark.parametrize(
-    ("trouble", "read", "write"),
+    ("ended", "read", "write"),
     [
-        (answers.not_sent("no route"), NotSentError, NotSentError),
-        (answers.not_sent("a wrong name", Fate.TLS), NotSentError, NotSentError),
-        (answers.lost("reset"), TransportError, OutcomeUnknownError),
-        (answers.too_large(200, 5 << 20), DecodeError, DecodeError),
-        (answers.too_large(503, 5 << 20), DecodeError, OutcomeUnknownError),
-        (refusal(503), ServerError, OutcomeUnknownError),
-        (refusal(409), TaskConflict, TaskConflict),
+        (lambda: answers.not_sent("no route"), NotSentError, NotSentError),
+        (lambda: answers.not_sent("a wrong name", Fate.TLS), NotSentError, NotSentError),
+        (lambda: answers.lost("reset"), TransportError, OutcomeUnknownError),
+        (lambda: answers.too_large(200, 5 << 20), DecodeError, DecodeError),
+        (lambda: answers.too_large(503, 5 << 20), DecodeError, OutcomeUnknownError),
+        (lambda: refusal(503), ServerError, OutcomeUnknownError),
+        (lambda: refusal(409), TaskConflict, TaskConflict),
     ],
 )
-def test_a_write_that_may_have_been_applied_ends_as_unknown_and_nothing_else_does(trouble, read, write):
+def test_a_write_that_may_have_been_applied_ends_as_unknown_and_nothing_else_does(ended, read, write):
+    trouble = ended()
     for safe, kind in ((True, read), (False, write)):
         error = ended_as(trouble, safe=safe, attempts=3)
         assert type(error) is kind
