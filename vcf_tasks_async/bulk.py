@@ -27,6 +27,7 @@ from vcf_tasks_async.outbox import Outbox
 from vcf_tasks_async.outcomes import BulkReport, Outcome, Result
 from vcf_tasks_async.steps import AnyTask
 from vcf_tasks_async.targets import Source, Targets
+from vcf_tasks_async.turns import Turn
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
@@ -34,8 +35,6 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 _GRACE: Final = 5.0
 # Lost answers looked into at once, for each worker: beyond that, workers wait with new writes.
 _LOST_PER_WORKER: Final = 4
-# Seconds for which targets may be taken before others on the loop have their turn.
-_TURN: Final = 0.002
 
 
 @attrs.frozen
@@ -94,8 +93,8 @@ class BulkRun(AsyncIterator[Outcome]):
         self._error: Exception | None = None
         self._outbox = Outbox(2 * options.concurrency)
         self._syncing = False
-        self._turn_ends = 0.0
-        self._breath = anyio.Lock(fast_acquire=True)
+        # Shared by all workers: targets that need no request go by without a single suspension.
+        self._turn = Turn()
         self._timers: list[asyncio.TimerHandle] = []
 
     # --- the face ---------------------------------------------------------------------------------------
@@ -219,7 +218,8 @@ class BulkRun(AsyncIterator[Outcome]):
                 self._tell(self._dispatch.not_come_to(task_id), judged=False)
             else:
                 self.report.duplicates += 1
-            await self._breathe()
+            if self._turn.is_over():
+                await self._turn.give_way()
         self.report.complete = self._source.exhausted and self._source.error is None
 
     async def _open_journal(self) -> None:
@@ -242,7 +242,8 @@ class BulkRun(AsyncIterator[Outcome]):
             task_id = target if isinstance(target, str) else target.id
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
-                await self._breathe()
+                if self._turn.is_over():
+                    await self._turn.give_way()
                 continue
             try:
                 begun = await self._dispatch.begin(task_id, task)
@@ -253,7 +254,8 @@ class BulkRun(AsyncIterator[Outcome]):
                     self._decide(begun, task)
             except (asyncio.CancelledError, OSError) as error:
                 self._cut_off(task_id, error)
-            await self._breathe()
+            if self._turn.is_over():
+                await self._turn.give_way()
             await self._outbox.room()
 
     async def _settle(self, sent: Sent) -> None:
@@ -288,7 +290,8 @@ class BulkRun(AsyncIterator[Outcome]):
         # In slices: thousands that were cancelled at once would all run in one turn of the loop.
         while self._follows:
             self._follows.pop().cancel()
-            await self._breathe()
+            if self._turn.is_over():
+                await self._turn.give_way()
 
     def _cut_off(self, task_id: str, error: asyncio.CancelledError | OSError) -> None:
         """A target that is cut off in mid-work still has its outcome; a broken journal ends the run."""
@@ -331,13 +334,3 @@ class BulkRun(AsyncIterator[Outcome]):
         self._outbox.put(outcome)
         if judged and (why := self._rule.feed(outcome.result)):
             self._stop(why)
-
-    async def _breathe(self) -> None:
-        """Let others on the loop have their turn, when this one has been long enough."""
-        # Targets that need no request would go by without a single suspension.
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._turn_ends:
-            # One by one, or each of many workers would take a slice of its own in the same turn of the loop.
-            async with self._breath:
-                await asyncio.sleep(0)
-                self._turn_ends = clock() + _TURN

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from vcf_tasks_async.credential_models import CredentialsTask, CredentialsTaskPage
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.reader import Reader
-
-# Seconds for which ready tasks are handed out before others on the loop have their turn.
-_TURN: Final = 0.002
+from vcf_tasks_async.turns import Turn
 
 
 class CredentialsStream(Reader[CredentialsTask]):
@@ -46,7 +42,7 @@ class CredentialsStream(Reader[CredentialsTask]):
         self._ready: deque[CredentialsTask] | None = None
         self._closed = False
         self._whole = False
-        self._turn_ends = 0.0
+        self._turn = Turn()
         self.malformed: tuple[DecodeError, ...] = ()
         self.total: int | None = None
 
@@ -62,11 +58,9 @@ class CredentialsStream(Reader[CredentialsTask]):
     async def __anext__(self) -> CredentialsTask:
         if self._ready is None and not self._closed:
             self._ready = self._taken(await self._fetch())
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._turn_ends:
+        if self._turn.is_over():
             # Before anything is taken: a cancellation here loses nothing.
-            await asyncio.sleep(0)
-            self._turn_ends = clock() + _TURN
+            await self._turn.give_way()
         if self._closed or not self._ready:
             self._closed = True
             raise StopAsyncIteration

@@ -33,6 +33,7 @@ class Read:
         fresh: tasks never seen before.
         total: tasks in all, as the server counted at that moment.
         created: creation timestamps of the readable ones, in order.
+        is_look: it was asked for only to be compared with what was read in its place.
     """
 
     offset: int
@@ -41,6 +42,7 @@ class Read:
     fresh: int
     total: int | None
     created: tuple[str | None, ...] = ()
+    is_look: bool = False
 
     @property
     def is_last(self) -> bool:

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Final, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from vcf_tasks_async.reader import Reader
+from vcf_tasks_async.turns import Turn
 
 T_co = TypeVar("T_co", covariant=True)
-
-# Seconds for which items are handed out before others on the loop have their turn: an `async for` over
-# items that are there never suspends by itself.
-_TURN: Final = 0.002
 
 
 class Empty(Exception):
@@ -60,7 +57,8 @@ class Mailbox(Reader[T_co]):
     def __init__(self, box: Box[T_co]) -> None:
         self._box = box
         self._busy = self._over = False
-        self._turn_ends = 0.0
+        # An `async for` over items that are there never suspends by itself.
+        self._turn = Turn()
         # A bare `break` leaves an object that nobody closes.
         weakref.finalize(self, box.close).atexit = False
 
@@ -70,11 +68,9 @@ class Mailbox(Reader[T_co]):
         self._busy = True
         try:
             while not self._over:
-                clock = asyncio.get_running_loop().time
-                if clock() >= self._turn_ends:
+                if self._turn.is_over():
                     # Before anything is taken: a cancellation here loses nothing.
-                    await asyncio.sleep(0)
-                    self._turn_ends = clock() + _TURN
+                    await self._turn.give_way()
                 self._box.open()
                 self._box.bell.clear()
                 try:

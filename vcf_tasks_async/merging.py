@@ -12,14 +12,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
 from vcf_tasks_async.mailbox import Empty
+from vcf_tasks_async.turns import Turn
 
 T = TypeVar("T")
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 # Items that wait for the reader, from all sources together.
 _ROOM: Final = 256
-# Seconds for which items may be put before others on the loop have their turn.
-_TURN: Final = 0.002
 
 
 class Merge(Generic[T]):
@@ -38,7 +37,7 @@ class Merge(Generic[T]):
         self._pumps: set[asyncio.Task[None]] = set()
         self._begun = self._shut = self._discards = False
         self._broken: BaseException | None = None
-        self._turn_ends = 0.0
+        self._turn = Turn()
 
     def pumps(self) -> list[Coroutine[Any, Any, None]]:
         """What fills the box; asked once, when it is opened."""
@@ -49,11 +48,9 @@ class Merge(Generic[T]):
 
     async def put(self, item: T) -> None:
         """Hand *item* to the reader; waits while the box is full."""
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._turn_ends:
+        if self._turn.is_over():
             # Each source gives way by itself, but hundreds of them together would hold the loop for long.
-            await asyncio.sleep(0)
-            self._turn_ends = clock() + _TURN
+            await self._turn.give_way()
         if self._discards:
             return
         await self._room.acquire()

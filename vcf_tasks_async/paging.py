@@ -1,10 +1,14 @@
 """How a listing is read whole while it moves: which pages to ask for, and what they prove. No await.
 
 Offsets move while tasks are created, purged or leave the filter during a listing. So the pages are
-read once, side by side, and then the first and the last are looked at again. Where the server lists by
-creation time, that shows every move: a new task stands on one of the two, a lost one changes the count. Where
-new tasks come last, the last page is looked at before the others as well: read after them alone, it would
-hide that one task went and another came meanwhile.
+read once, side by side, and the first and the last are looked at again. Where the server lists by
+creation time, that shows every move: a new task stands on one of the two, a lost one changes the count.
+
+Where new tasks come first, a page that is read after a move and counts as many tasks as before begins with
+some that came already, or that are too new for its place: it betrays the move itself. So the looks
+need not wait for the pages, and cost no time. Where new tasks come last, they wait, and the last page
+is looked at before the others as well: read after them alone, it would hide that one task went and another
+came meanwhile.
 
 At the first sign of a move, or where the order proves nothing, the listing is read with overlaps: each
 read shares a task with the one before it. Reads that overlap from the first position to the end leave
@@ -15,7 +19,11 @@ with each other. A listing of few pages is read so from the start: it costs no m
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final, Protocol
+
+import attrs
 
 from vcf_tasks_async.grid import OLDEST_FIRST, Grid, PageRequest, Read, orders_of
 from vcf_tasks_async.idset import IdSet
@@ -29,103 +37,108 @@ _PATIENCE: Final = 3
 _SWEEPS: Final = 50
 
 
-class _Sweep(Protocol):
-    """One way through the listing; *probes*: what is open is a mere look, its tasks are read in place."""
+@attrs.frozen
+class _Step:
+    """A page to ask for, and its place; a mere look is only compared with what was read there."""
 
-    probes: bool
+    request: PageRequest
+    offset: int
+    is_look: bool = False
+
+
+class _Sweep(Protocol):
+    """One way through the listing; *asked*: of how many pages it has asked for so far, the first ones."""
+
+    asked: int
     over: bool
     whole: bool
 
-    def next_step(self) -> tuple[PageRequest, int] | None: ...
+    def next_step(self) -> _Step | None: ...
     def feed(self, read: Read) -> None: ...
 
 
 class _Plain:
-    """Every page once, then the first and the last again. Over at the first sign that something moved."""
+    """Every page once, and looks at the first and the last. Over at the first sign that something moved."""
 
     def __init__(self, grid: Grid, first: Read, total: int) -> None:
         self._grid, self._total = grid, total
         self._pages = grid.pages(total)
-        self._fed = 1
-        self._first = self._last = first
         self._order = orders_of(first.created)
+        self._last = first
+        self._shown = {first.offset: first.ids}
+        pages = (_Step(*grid.page(index)) for index in range(1, self._pages))
+        start, end = _Step(*grid.page(0), is_look=True), _Step(*grid.page(self._pages - 1), is_look=True)
+        # What is asked for side by side; the next round waits for all answers to the one before.
+        self._rounds: deque[Iterator[_Step]] = deque((chain(pages, (start, end)),))
+        self._left = self._pages + 1
+        if OLDEST_FIRST in self._order:
+            self._rounds = deque((iter((end,)), pages, iter((start, end))))
+            self._left += 1
+        self._open = 0
+        self.asked = 1
         self.over = not self._order
         self.whole = False
-        self.probes = OLDEST_FIRST in self._order
-        self._probe: Read | None = None
-        # 0 is the look at the last page before all else.
-        self._next = 0 if self.probes else 1
 
-    def next_step(self) -> tuple[PageRequest, int] | None:
-        index = self._next
-        if index == 0:
-            self._next = 1
-            return self._grid.page(self._pages - 1)
-        if self.probes:
-            return None
-        if index < self._pages:
-            self._next += 1
-            return self._grid.page(index)
-        # The second look only makes sense when all else has arrived.
-        if self._fed >= self._pages and index < self._pages + 2:
-            self._next += 1
-            return self._grid.page(0 if index == self._pages else self._pages - 1)
+    def next_step(self) -> _Step | None:
+        while self._rounds:
+            if (step := next(self._rounds[0], None)) is not None:
+                self._open += 1
+                self.asked += not step.is_look
+                return step
+            if self._open:
+                return None
+            self._rounds.popleft()
         return None
 
     def feed(self, read: Read) -> None:
-        if self.probes:
-            self.probes = False
-            self._probe = read
-            self.over = read.total != self._total
-            return
-        index = self._fed
-        self._fed += 1
-        if index < self._pages:
-            expected = min(self._grid.step, self._total - read.offset)
-            still = read.received == expected and read.fresh == len(read.ids)
-            self._order &= orders_of((*self._last.created[-1:], *read.created))
-            still = still and bool(self._order)
-            self._last = read
-        else:
-            still = read.ids == (self._first if index == self._pages else self._probe or self._last).ids
-        if not still or read.total != self._total:
-            self.over = True
-        elif self._fed == self._pages + 2:
-            self.over = self.whole = True
+        self._open -= 1
+        self._left -= 1
+        still = self._shows_the_same(read) if read.is_look else self._fits(read)
+        self.whole = still and read.total == self._total and not self._left
+        self.over = self.whole or not still or read.total != self._total
+
+    def _shows_the_same(self, look: Read) -> bool:
+        return self._shown.setdefault(look.offset, look.ids) == look.ids
+
+    def _fits(self, page: Read) -> bool:
+        """Whether *page* is what must follow on the page before it, if nothing moved."""
+        self._order &= orders_of((*self._last.created[-1:], *page.created))
+        self._last = page
+        if page.is_last:
+            self._shown.setdefault(page.offset, page.ids)
+        expected = min(self._grid.step, self._total - page.offset)
+        return page.received == expected and page.fresh == len(page.ids) and bool(self._order)
 
 
 class _Chained:
     """Pages with overlaps, each read linked to the one before by a task that both hold."""
 
-    probes = False
-
     def __init__(self, grid: Grid, total: int, first: Read | None = None) -> None:
         self._grid = grid
         self._pages = grid.pages(total)
-        self._index = 0
+        self.asked = 0
         self._straddled = True
         self._previous: Read | None = None
         self._unbroken = True
         self.over = self.whole = False
         self._open = 0
         if first is not None:
-            self._index = 1
+            self.asked = 1
             self._straddled = False
             self._open = 1
             self.feed(first)
 
-    def next_step(self) -> tuple[PageRequest, int] | None:
-        if self._index >= self._pages:
+    def next_step(self) -> _Step | None:
+        if self.asked >= self._pages:
             return None
         self._open += 1
-        step, boundary = self._grid.page(self._index)[0], self._index * self._grid.step
         if not self._straddled:
             self._straddled = True
-            if straddle := self._grid.straddle(boundary):
-                return straddle
-        self._index += 1
+            if straddle := self._grid.straddle(self.asked * self._grid.step):
+                return _Step(*straddle)
+        self.asked += 1
         self._straddled = False
-        return step, boundary
+        return _Step(*self._grid.page(self.asked - 1))
 
     def feed(self, read: Read) -> None:
         self._open -= 1
@@ -140,29 +153,27 @@ class _Chained:
         if read.is_last or not read.received:
             self.over = True
             self.whole = self._unbroken and read.is_last
-        elif self._index >= self._pages and not self._open:
+        elif self.asked >= self._pages and not self._open:
             self.over = True
 
 
 class _Probing:
     """For servers that don't tell where pages are: one page after the other until nothing new comes."""
 
-    probes = False
-
     def __init__(self, size: int, first: Read) -> None:
         self._size = size
-        self._number = 0
+        self.asked = 0
         self._waiting = False
         self._overlaps = False
         self._came = bool(first.received)
         self.over = self.whole = False
 
-    def next_step(self) -> tuple[PageRequest, int] | None:
+    def next_step(self) -> _Step | None:
         if self._waiting:
             return None
         self._waiting = True
-        self._number += 1
-        return PageRequest(self._number, self._size), 0
+        self.asked += 1
+        return _Step(PageRequest(self.asked, self._size), 0)
 
     def feed(self, read: Read) -> None:
         self._waiting = False
@@ -171,7 +182,7 @@ class _Probing:
         if read.fresh and repeated:
             self._overlaps = True
         # Page 1 with nothing new only says that this server counts from 1.
-        if not read.received or (not read.fresh and self._number > 1):
+        if not read.received or (not read.fresh and self.asked > 1):
             self.over = True
             # It may count tasks and send none.
             self.whole = not self._overlaps and (self._came or not read.total)
@@ -180,25 +191,25 @@ class _Probing:
 class _Rest:
     """The pages that are left after one that could not be had, once each. Proves nothing."""
 
-    probes = whole = False
+    whole = False
 
-    def __init__(self, grid: Grid, index: int, total: int) -> None:
-        self._grid, self._next, self._pages = grid, index, grid.pages(total)
+    def __init__(self, grid: Grid, asked: int, total: int) -> None:
+        self._grid, self.asked, self._pages = grid, asked, grid.pages(total)
         self._open = 0
-        self.over = self._next >= self._pages
+        self.over = self.asked >= self._pages
 
-    def next_step(self) -> tuple[PageRequest, int] | None:
-        if self._next >= self._pages:
+    def next_step(self) -> _Step | None:
+        if self.asked >= self._pages:
             return None
-        self._next += 1
+        self.asked += 1
         self._open += 1
-        return self._grid.page(self._next - 1)
+        return _Step(*self._grid.page(self.asked - 1))
 
     def feed(self, read: Read | None) -> None:
         self._open -= 1
         if read is not None and read.total is not None:
             self._pages = self._grid.pages(read.total)
-        self.over = self._next >= self._pages and not self._open
+        self.over = self.asked >= self._pages and not self._open
 
 
 class Listing:
@@ -226,7 +237,7 @@ class Listing:
         self._size = size
         self._volatile = volatile
         self._seen = IdSet()
-        self._asked: deque[tuple[_Sweep | None, int]] = deque()
+        self._asked: deque[tuple[_Sweep | None, _Step]] = deque()
         self._sweep: _Sweep | None = None
         self._grid: Grid | None = None
         self._found = 0
@@ -244,20 +255,19 @@ class Listing:
             if self.sweeps:
                 return None
             self.sweeps = 1
-            self._asked.append((None, 0))
-            return PageRequest(None, self._size)
-        step = self._sweep.next_step()
+            step: _Step | None = _Step(PageRequest(None, self._size), 0)
+        else:
+            step = self._sweep.next_step()
         if step is None:
             return None
-        request, offset = step
-        self._asked.append((self._sweep, offset))
-        return request
+        self._asked.append((self._sweep, step))
+        return step.request
 
     def feed(self, page: TaskPage) -> list[Task]:
         """Take the answer to the oldest open request; returns the tasks not seen before, in order."""
-        sweep, offset = self._asked.popleft()
-        probe = sweep is not None and sweep.probes
-        fresh = [] if probe else [task for task in page.elements if self._seen.add(task.id)]
+        sweep, step = self._asked.popleft()
+        # What a look shows for the first time is read in its place.
+        fresh = [] if step.is_look else [task for task in page.elements if self._seen.add(task.id)]
         self._found += len(fresh)
         metadata = page.page_metadata
         total = metadata.total_elements if metadata else None
@@ -265,12 +275,13 @@ class Listing:
             self.total = total
         ids = (*(t.id for t in page.elements), *(e.task_id for e in page.malformed if e.task_id))
         read = Read(
-            offset,
+            step.offset,
             ids,
             page.received,
             fresh=len(fresh) + len(ids) - len(page.elements),
             total=total,
             created=tuple(t.creation_timestamp for t in page.elements),
+            is_look=step.is_look,
         )
         if self._sweep is None and not self.done:
             self._begin(read, metadata.page_number if metadata else None)
@@ -286,20 +297,22 @@ class Listing:
         """Whether it is known where the other pages are."""
         return self._grid is not None
 
-    def skip(self) -> None:
-        """Go on without the answer to the oldest open request: the rest is read once, nothing is proven."""
-        sweep, offset = self._asked.popleft()
-        if self.done or self._grid is None:
-            return
+    def skip(self) -> bool:
+        """Go on without the answer to the oldest open request: the rest is read once, nothing is proven.
+
+        Returns:
+            Whether anything is lost by it: tasks, or the proof.
+        """
+        sweep, step = self._asked.popleft()
+        if self.done or self._grid is None or self._sweep is None:
+            return not step.is_look
         if not isinstance(self._sweep, _Rest):
-            # A look ahead is the only request open then.
-            looked = sweep is not None and sweep.probes
-            asked = 0 if looked else max(offset, *(ahead for _, ahead in self._asked), 0)
-            self._sweep = _Rest(self._grid, asked // self._grid.step + 1, self.total or 0)
+            self._sweep = _Rest(self._grid, self._sweep.asked, self.total or 0)
         elif sweep is self._sweep:
             self._sweep.feed(None)
         if self._sweep.over:
             self._end(complete=False)
+        return True
 
     def _begin(self, first: Read, number: int | None) -> None:
         """Learn from the first answer how this server counts, and choose the way."""

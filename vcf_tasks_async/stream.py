@@ -22,10 +22,8 @@ from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.paging import Listing
 from vcf_tasks_async.policy import is_broken
 from vcf_tasks_async.reader import Reader
+from vcf_tasks_async.turns import Turn
 
-# Seconds for which ready tasks are handed out before others on the loop have their turn: an `async for`
-# over them never suspends by itself.
-_TURN: Final = 0.002
 # Pages that are held at most, for each in flight; and while the reader has nothing, because the one page
 # that is its next is slower than the others.
 _HELD: Final = 2
@@ -82,7 +80,8 @@ class TaskStream(Reader[Task]):
         self._pages: deque[_Page] = deque()
         self._waits = False
         self._ready: deque[Task | DecodeError] = deque()
-        self._turn_ends = 0.0
+        # An `async for` over ready tasks never suspends by itself.
+        self._turn = Turn()
         self._busy = False
         self._closed = False
         self.malformed: list[DecodeError] = []
@@ -123,11 +122,9 @@ class TaskStream(Reader[Task]):
         raise StopAsyncIteration
 
     async def _next_ready(self) -> Task:
-        clock = asyncio.get_running_loop().time
-        if clock() >= self._turn_ends:
+        if self._turn.is_over():
             # Before anything is taken: a cancellation here loses nothing.
-            await asyncio.sleep(0)
-            self._turn_ends = clock() + _TURN
+            await self._turn.give_way()
         item = self._ready.popleft()
         if isinstance(item, DecodeError):
             await self.aclose()
@@ -167,8 +164,8 @@ class TaskStream(Reader[Task]):
             return False
         if not isinstance(error, VcfTasksError) or not is_broken(error):
             return False
-        self.skipped.append(error)
-        self._listing.skip()
+        if self._listing.skip():
+            self.skipped.append(error)
         self._top_up()
         return True
 

@@ -354,7 +354,8 @@ async def test_a_stream_that_skips_does_without_a_page_that_cannot_be_had(number
     gone = range(number * 100 - 100, number * 100)
     assert ids == [f"old-{i}" for i in range(1000) if i not in gone]
     assert (stream.skipped, stream.complete) == ([BROKEN], False)
-    assert stream.requests == 10
+    # Those and no others, but the looks at the first and the last that were on their way already.
+    assert stream.requests <= 12
     await asyncio.sleep(0)
     assert not pages.running
 
@@ -378,7 +379,7 @@ async def test_a_listing_whose_second_look_fails_is_not_proven_and_loses_nothing
     ids = []
     async for task in stream:
         ids.append(task.id)
-        if len(ids) == 750:
+        if len(ids) == 150:
             pages.rotten = {"old-0": BROKEN}
     assert len(ids) == len(set(ids)) == 1000
     assert (stream.skipped, stream.complete) == ([BROKEN], False)

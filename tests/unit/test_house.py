@@ -20,7 +20,7 @@ NAME = "vcf_tasks_async"
 # A module imports only from floors below its own; a new module needs a floor before it may come in.
 FLOOR = {
     "errors": 0, "gate": 0, "idset": 0, "insist": 0, "reader": 0, "secret": 0, "status": 0, "text": 0,
-    "version": 0,
+    "turns": 0, "version": 0,
     "address": 1, "auth": 1, "base": 1, "mailbox": 1, "policy": 1, "secret_sources": 1, "slots": 1,
     "merging": 2, "steps": 2,
     "calls": 3, "crowding": 3, "grid": 3, "models": 3, "targets": 3,
