@@ -21,7 +21,7 @@ TASKS = 5 * SIZE
 
 @attrs.frozen
 class History:
-    """What the list was, state after state: each time one task went and another came, so that no count tells."""
+    """What the list was, state after state: each time one task went and another came: no count tells."""
 
     states: list[World]
 
