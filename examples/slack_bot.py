@@ -8,7 +8,9 @@
     @tasks retry 16ab8935-805b-4edf-aace-72c98134f667
 
 Where it has got to stands in a file, written after each message: killed at any moment and started again, it
-misses no failure. One whose message went out in the very moment of the kill may be told twice.
+misses no failure. One whose message went out in the very moment of the kill may be told twice. What Slack
+refuses (too many messages, a channel that is gone) is said again until it is taken; the place waits there.
+SIGTERM leaves the retries in progress GRACE_SECONDS (20) to be answered.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ import json
 import os
 import re
 import signal
+import sys
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, web
+from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -39,6 +43,10 @@ from vcf_tasks_async import (
     inert,
 )
 
+# No *bold*, no link out of a bare address or name, no preview of what it leads to.
+PLAIN: dict[str, Any] = {
+    "mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False,
+}  # fmt: skip
 _RETRY = re.compile(r"\bretry\s+([A-Za-z0-9._:-]+)")
 
 
@@ -64,8 +72,11 @@ class Place:
 class Bot:
     """Tells one channel of one SDDC Manager."""
 
-    def __init__(self, session: TaskSession, slack: AsyncWebClient, channel: str, place: Place) -> None:
+    def __init__(
+        self, session: TaskSession, slack: AsyncWebClient, channel: str, place: Place, pause: float
+    ) -> None:
         self._session, self._slack, self._channel, self._place = session, slack, channel, place
+        self._pause = pause
         self._answering: set[asyncio.Task[None]] = set()
         self._known: deque[str] = deque(maxlen=1000)
 
@@ -92,7 +103,7 @@ class Bot:
         if asked is None or event_id in self._known:
             return
         self._known.append(event_id)
-        answering = asyncio.create_task(self._retry(asked[1]))
+        answering = asyncio.create_task(self._retry(asked[1]), name=f"retry of {asked[1]}")
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
 
@@ -106,8 +117,32 @@ class Bot:
             why = f": {outcome.reason}" if outcome.reason else ""
             await self._say(f"retry of {task_id} {outcome.result.value}{why}")
 
+    async def finish(self, within: float) -> None:
+        """Wait for the retries in progress, *within* seconds: Slack will not ask for them again."""
+        if not self._answering:
+            return
+        _, late = await asyncio.wait(self._answering, timeout=within)
+        for answering in late:
+            answering.cancel()
+            print(f"{answering.get_name()}: given up before it was answered", file=sys.stderr)
+        await asyncio.gather(*late, return_exceptions=True)
+
     async def _say(self, text: str) -> None:
-        await self._slack.chat_postMessage(channel=self._channel, text=harmless(text))
+        """Returns when Slack has taken it, however often that must be tried."""
+        while True:
+            try:
+                await self._slack.chat_postMessage(channel=self._channel, text=harmless(text), **PLAIN)
+            except (SlackApiError, ClientError, TimeoutError) as error:
+                print(inert(f"not said: {text}: {error!r}"), file=sys.stderr)
+                await asyncio.sleep(wanted_pause(error) or self._pause)
+            else:
+                return
+
+
+def wanted_pause(error: Exception) -> float:
+    """Seconds for which Slack wants to hear no more, 0 if it does not say."""
+    seconds = error.response.headers.get("Retry-After", "") if isinstance(error, SlackApiError) else ""
+    return float(seconds) if seconds.isdecimal() else 0
 
 
 def failure_of(task: Task) -> str:
@@ -117,6 +152,7 @@ def failure_of(task: Task) -> str:
 
 def harmless(text: str) -> str:
     """*text* as plain text: a server's must not mention @channel, nor look like a link."""
+    # Slack reads <!channel> and <https://…|another text> in any text, with `mrkdwn` or without.
     return inert(text, limit=3000).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -149,7 +185,8 @@ async def main() -> None:
     every = float(env.get("POLL_SECONDS", "10"))
     polling = Polling(initial=every, maximum=every)
     async with TaskSession(env["VCF_HOST"], auth) as session:
-        bot = Bot(session, slack, env["SLACK_CHANNEL"], Place(Path(env.get("PLACE", "slack-bot.json"))))
+        place = Place(Path(env.get("PLACE", "slack-bot.json")))
+        bot = Bot(session, slack, env["SLACK_CHANNEL"], place, pause=every)
         runner = web.AppRunner(listener(bot, env["SLACK_SIGNING_SECRET"]))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", int(env.get("PORT", "3000")))
@@ -164,6 +201,7 @@ async def main() -> None:
             pass
         finally:
             await runner.cleanup()
+            await bot.finish(within=float(env.get("GRACE_SECONDS", "20")))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def make_converter(*, guarded: bool = False) -> cattrs.Converter:
+def make_converter(*, guarded: bool) -> cattrs.Converter:
     """A cattrs converter that structures the models and nothing else by guess.
 
     Args:

@@ -59,16 +59,14 @@ def without_secrets(text: str) -> str:
 
 def _beginning(text: str, limit: int) -> str:
     """The first words of *text*, some more than *limit* characters: of a megabyte no more is looked at."""
-    words: list[str] = []
-    size = 0
+    line = ""
     # A word of more than the limit ends the search, so that none is taken in two pieces.
     for match in re.finditer(r"[^ \t\r\n\v\f]{1,%d}" % (limit + 1), text):  # noqa: UP031 - braces
-        words.append(match[0])
-        size += len(match[0]) + 1
-        if size > limit + 1:
+        line = f"{line} {match[0]}" if line else match[0]
+        if len(line) > limit:
             break
-    return " ".join(words)
+    return line
 
 
 def _escape(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character.encode("unicode_escape").decode("ascii")

@@ -240,7 +240,8 @@ def lifetime(token: str) -> float | None:
     try:
         payload = token.split(".")[1]
         # A claim set is some hundred bytes: what is larger is not looked at.
-        claims = json.loads(base64.urlsafe_b64decode(payload[:16384] + "=" * (-len(payload) % 4)))
+        # JWTs come without padding; what is too much of it is ignored.
+        claims = json.loads(base64.urlsafe_b64decode(payload[:16384] + "=="))
         expires, issued = _seconds(claims["exp"]), _seconds(claims.get("iat"))
     except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None

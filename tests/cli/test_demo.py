@@ -7,8 +7,10 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import pytest
+from pages import ROOT, blocks
 from rich.cells import cell_len
 from terminal import VCF_TASKS, OnTerminal, environment, in_pipe, script
 
@@ -42,8 +44,34 @@ sys.exit(bool(asyncio.run(main())))
 """
 
 
-def test_in_a_pipe_it_is_plain_text_that_accounts_for_everything() -> None:
-    ended = in_pipe(*VCF_TASKS, "demo")
+class Runs(NamedTuple):
+    """Runs of the demo, which mostly waits: side by side they take as long as one."""
+
+    whole: subprocess.CompletedProcess[str]
+    first: subprocess.CompletedProcess[str]
+    again: subprocess.CompletedProcess[str]
+    ascii: subprocess.CompletedProcess[str]
+    narrow: OnTerminal
+    wide: OnTerminal
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    demo, few = [*VCF_TASKS, "demo"], [*VCF_TASKS, "demo", "--tasks", "60"]
+    with ThreadPoolExecutor(6) as pool:
+        begun = (
+            pool.submit(in_pipe, *demo),
+            pool.submit(in_pipe, *few, "--seed", "3"),
+            pool.submit(in_pipe, *few, "--seed", "3"),
+            pool.submit(in_pipe, *few, PYTHONUTF8="0", PYTHONIOENCODING="ascii"),
+            pool.submit(OnTerminal, *few, columns=80),
+            pool.submit(OnTerminal, *few, columns=200),
+        )
+        return Runs(*(each.result() for each in begun))
+
+
+def test_in_a_pipe_it_is_plain_text_that_accounts_for_everything(runs: Runs) -> None:
+    ended = runs.whole
     assert ended.stderr == ""
     assert ended.returncode == 0
     assert not _CONTROL.search(ended.stdout)
@@ -60,9 +88,23 @@ def test_in_a_pipe_it_is_plain_text_that_accounts_for_everything() -> None:
     assert "running" not in ended.stdout
 
 
+def test_readme_shows_what_it_says(runs: Runs) -> None:
+    [shown] = blocks(ROOT / "README.md", "text")
+    assert shown.line <= 35
+    # Times, and how many ran, were pending or failed again by then, differ from run to run.
+    real = {_without_numbers(line) for line in runs.whole.stdout.splitlines()}
+    lines = [line for line in shown.text.splitlines() if line.strip() not in ("", "…")]
+    assert lines
+    assert [line for line in lines if _without_numbers(line) not in real] == []
+
+
+def _without_numbers(line: str) -> str:
+    return re.sub(r"[\d.]+", "#", re.sub(r" +", " ", line)).removesuffix(" · # Pending")
+
+
 @pytest.mark.parametrize("columns", [80, 200])
-def test_on_a_terminal_it_has_colours_and_bars_and_stays_within_the_screen(columns: int) -> None:
-    shown = OnTerminal(*VCF_TASKS, "demo", "--tasks", "60", columns=columns)
+def test_on_a_terminal_it_has_colours_and_bars_and_stays_within_the_screen(runs: Runs, columns: int) -> None:
+    shown = {80: runs.narrow, 200: runs.wide}[columns]
     assert shown.code == 0
     assert "Traceback" not in shown.text
     assert b"\x1b[32m" in shown.raw
@@ -72,10 +114,8 @@ def test_on_a_terminal_it_has_colours_and_bars_and_stays_within_the_screen(colum
     assert shown.raw.rindex(b"\x1b[?25h") > shown.raw.rindex(b"\x1b[?25l"), "the cursor is back"
 
 
-def test_the_same_seed_tells_the_same_story() -> None:
-    command = (*VCF_TASKS, "demo", "--tasks", "60", "--seed", "3")
-    with ThreadPoolExecutor(2) as side_by_side:
-        told = [each.stdout for each in side_by_side.map(lambda _: in_pipe(*command), range(2))]
+def test_the_same_seed_tells_the_same_story(runs: Runs) -> None:
+    told = [runs.first.stdout, runs.again.stdout]
     causes = [text[text.index("2  The") : text.index("3  Retry")] for text in told]
     assert causes[0] == causes[1]
 
@@ -136,8 +176,8 @@ def test_a_reader_that_leaves_early_costs_no_traceback() -> None:
     assert b"Exception" not in complaint
 
 
-def test_a_terminal_without_unicode_gets_question_marks_and_no_traceback() -> None:
-    ended = in_pipe(*VCF_TASKS, "demo", "--tasks", "60", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+def test_a_terminal_without_unicode_gets_question_marks_and_no_traceback(runs: Runs) -> None:
+    ended = runs.ascii
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.isascii()
 

@@ -45,11 +45,11 @@ def _quiet_client(caplog):
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
-@pytest.fixture
-def places(tmp_path):
-    (tmp_path / "dask").mkdir()
-    (tmp_path / "sddc").mkdir()
-    return tmp_path / "dask", tmp_path / "sddc"
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """One for all tests, since its processes take seconds to start; the last test kills a worker."""
+    with Cluster(tmp_path_factory.mktemp("dask"), "zone-sfo=1", "zone-sfo=1,zone-lax=1", "zone-lax=1") as it:
+        yield it
 
 
 def sites_of(forks: Forks, *zones: str | None) -> dict[str, Site]:
@@ -76,48 +76,11 @@ async def until_executing(client: Client, wanted: bool) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_one_of_three_workers_killed_in_mid_run_and_each_target_is_retried_once(places):
-    zones = ("sfo", "lax", "sfo", "lax", "sfo", "lax")
-    with (
-        Cluster(places[0], "zone-sfo=1", "zone-sfo=1,zone-lax=1", "zone-lax=1") as cluster,
-        Forks(places[1], [{**OPTIONS, "seed": n} for n in range(6)]) as forks,
-    ):
-        async with await cluster.client() as client:
-            fleet = DaskFleet(sites_of(forks, *zones), client, lease=1.0)
-            stream = fleet.stream(FAILED)
-            listed = [(site, task.id) async for site, task in stream]
-            assert len(set(listed)) == len(listed) == 6 * 40
-            assert stream.complete
-            killed, seen = False, Counter()
-            async with fleet.retry_many(FAILED) as outcomes:
-                async for site, outcome in outcomes:
-                    seen[site, outcome.task_id] += 1
-                    assert outcome.result is Result.ACCEPTED, outcome
-                    if not killed and len(seen) >= 60:
-                        # It has work of its zone: nobody else was given it yet.
-                        where = await client.processing()
-                        assert any(where.values())
-                        cluster.kill("w1")
-                        killed = True
-            report = outcomes.report
-            waits = fleet.wait_many([], timeout=1)
-            assert [item async for item in waits] == []
-        applied = Counter({(f"s{n}", i): c for n in range(6) for i, c in forks.applied(n).items()})
-        said = cluster.said()
-    assert killed
-    assert report.counts == {Result.ACCEPTED: 240}
-    assert report.complete
-    assert seen == Counter(listed), "each target has one outcome"
-    assert applied == Counter(listed), "each was asked for once, by the simulators' own record"
-    assert QUIET[VARIABLE] not in said
-
-
-async def test_jobs_go_to_the_zones_of_their_sites_and_a_zone_without_a_worker_is_a_trouble(places):
+async def test_jobs_go_to_the_zones_of_their_sites_and_a_zone_without_a_worker_is_a_trouble(
+    cluster, tmp_path
+):
     options = {**OPTIONS, "tasks": 6, "running": 0.5, "failed": 0.5, "zombies": 0}
-    with (
-        Cluster(places[0], "zone-sfo=1", "zone-lax=1") as cluster,
-        Forks(places[1], [{**options, "seed": n} for n in range(4)]) as forks,
-    ):
+    with Forks(tmp_path, [{**options, "seed": n} for n in range(4)]) as forks:
         async with await cluster.client() as client:
             sites = sites_of(forks, "sfo", "lax", None, "oak")
             async with DaskFleet(sites, client, lease=1.0, patience=0.5) as fleet:
@@ -149,3 +112,36 @@ async def test_jobs_go_to_the_zones_of_their_sites_and_a_zone_without_a_worker_i
         with pytest.raises(UsageError, match="asynchronous=True"):
             DaskFleet(sites, None)
     assert isinstance(client, Client)
+
+
+async def test_one_of_three_workers_killed_in_mid_run_and_each_target_is_retried_once(cluster, tmp_path):
+    zones = ("sfo", "lax", "sfo", "lax", "sfo", "lax")
+    with Forks(tmp_path, [{**OPTIONS, "seed": n} for n in range(6)]) as forks:
+        async with await cluster.client() as client:
+            fleet = DaskFleet(sites_of(forks, *zones), client, lease=1.0)
+            stream = fleet.stream(FAILED)
+            listed = [(site, task.id) async for site, task in stream]
+            assert len(set(listed)) == len(listed) == 6 * 40
+            assert stream.complete
+            killed, seen = False, Counter()
+            async with fleet.retry_many(FAILED) as outcomes:
+                async for site, outcome in outcomes:
+                    seen[site, outcome.task_id] += 1
+                    assert outcome.result is Result.ACCEPTED, outcome
+                    if not killed and len(seen) >= 60:
+                        # It has work of its zone: nobody else was given it yet.
+                        where = await client.processing()
+                        assert any(where.values())
+                        cluster.kill("w1")
+                        killed = True
+            report = outcomes.report
+            waits = fleet.wait_many([], timeout=1)
+            assert [item async for item in waits] == []
+        applied = Counter({(f"s{n}", i): c for n in range(6) for i, c in forks.applied(n).items()})
+        said = cluster.said()
+    assert killed
+    assert report.counts == {Result.ACCEPTED: 240}
+    assert report.complete
+    assert seen == Counter(listed), "each target has one outcome"
+    assert applied == Counter(listed), "each was asked for once, by the simulators' own record"
+    assert QUIET[VARIABLE] not in said

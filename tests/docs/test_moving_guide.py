@@ -15,9 +15,11 @@ from vcf_tasks_async.testing import SddcManagerSimulator
 async def test_both_clients_do_what_the_guide_shows(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # The SDK doesn't renew its token, which on this clock would last for two seconds.
     simulator = SddcManagerSimulator(
-        tasks=150, failed=0.2, running=0, credential_tasks=0, speed=2000, live=True, tls=True
-    )
+        tasks=150, failed=0.2, running=0, credential_tasks=0, speed=2000, access_token_ttl=1e9, live=True,
+        tls=True,
+    )  # fmt: skip
     with simulator.in_thread() as sddc:
         monkeypatch.setenv("VCF_PASSWORD", sddc.password)
         # They would win over the CA file that the SDK is given.

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,20 @@ async def test_the_service_streams_retries_and_says_what_is_wrong() -> None:
             assert "refused" in (await response.json())["detail"]
 
 
-async def test_sigterm_lets_a_stream_come_to_its_end() -> None:
+async def test_a_client_that_leaves_ends_its_listing_and_sigterm_lets_another_come_to_its_end() -> None:
     async with SddcManagerSimulator(600, live=False, latency=0.2) as sddc, serving(sddc) as service:
+        held = [
+            sddc.faults.add(path="/v1/tasks", query={"pageNumber": page}, times=None, delay=60)
+            for page in "2345"
+        ]
+        async with AsyncExitStack() as clients:
+            for _ in range(4):
+                response = await clients.enter_async_context(service.http.get("/tasks"))
+                assert json.loads(await response.content.readline())["id"] in sddc.ids()
+            # All 16 requests that the session may have open are theirs: nobody else is served until they end.
+            while sum(fault.hits for fault in held) < 16:
+                await asyncio.sleep(0.01)
+        sddc.faults.clear()
         async with service.http.get("/tasks") as response:
             lines = [json.loads(await response.content.readline())]
             service.process.send_signal(signal.SIGTERM)

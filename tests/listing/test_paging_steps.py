@@ -87,6 +87,21 @@ def test_many_pages_in_order_are_read_once_and_then_the_first_and_the_last_again
     assert {request.size for request in asked} == {100}
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_many_pages_whose_order_breaks_between_two_are_not_taken_as_whole_on_a_look(size):
+    asked, ids = walk(Listing(size), serve([stamped(-(i % 20)) for i in range(40)], size))
+    assert [request.size for request in asked[: 20 // size + 1]] == [size] * (20 // size + 1)
+    assert {request.size for request in asked} != {size}
+    assert len(ids) == 40
+
+
+def test_a_server_that_counts_nothing_and_sends_the_same_page_for_ever_is_asked_three_times():
+    same = TaskPage(elements=(Task(id="a"), Task(id="b")))
+    asked, ids = walk(Listing(2), lambda _: same)
+    assert [request.number for request in asked] == [None, 1, 2]
+    assert ids == ["a", "b"]
+
+
 def test_where_new_tasks_come_first_the_looks_do_not_wait_for_the_pages():
     listing, page = Listing(100), serve([stamped(-i) for i in range(400)])
     listing.feed(page(listing.next_request()))

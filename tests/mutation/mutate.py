@@ -47,6 +47,8 @@ GROUPS = {
     ),
     "scrubbing": (["scrubbing", "stand_ins"], ["tests/kit/test_scrubbing.py"]),
     "paging": (["paging", "grid"], ["tests/unit/test_grid.py", "tests/listing"]),
+    "secrets": (["masking", "text"], ["tests/unit/test_masking.py", "tests/unit/test_text.py"]),
+    "answers": (["answers"], ["tests/unit/test_answers.py"]),
     "decoding": (
         ["codec", "structuring", "folding", "pages", "shapes"],
         [

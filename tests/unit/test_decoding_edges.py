@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from functools import cache
 from typing import Any
 
 import attrs
@@ -24,7 +25,7 @@ from vcf_tasks_async.credential_pages import CredentialsPageReader
 from vcf_tasks_async.errors import DecodeError
 from vcf_tasks_async.folding import compact, decode_task, quick_task
 from vcf_tasks_async.models import PageMetadata, Task, TaskPage
-from vcf_tasks_async.pages import PageReader, decode_page
+from vcf_tasks_async.pages import PageReader, decode_page, is_prepared, prepare
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.steps import ErrorDetail
 from vcf_tasks_async.structuring import DEPTH, Odd, explain, is_too_deep, kind_of, make_converter
@@ -337,7 +338,7 @@ def test_unknown_fields_that_do_not_stay_as_they_came(name):
     ],
 )  # fmt: skip
 def test_nothing_is_made_into_what_it_is_not(value, t):
-    converter = make_converter()
+    converter = make_converter(guarded=False)
     with pytest.raises(Odd):
         converter.get_structure_hook(t)(value, t)
 
@@ -458,3 +459,24 @@ def test_what_is_folded_up_carries_nothing_but_its_bytes():
     (folded,) = (each for each in gc.get_referents(task) if isinstance(each, bytes))
     assert folded == b'{"id": "a"}'
     assert not hasattr(folded, "__dict__")
+
+
+# --- getting ready ------------------------------------------------------------------------------------
+
+
+def test_what_takes_long_to_make_is_made_once_ahead_of_the_first_page(monkeypatch):
+    made = []
+
+    def counted(*, guarded):
+        made.append(guarded)
+        return make_converter(guarded=guarded)
+
+    monkeypatch.setattr(codec, "_converter", cache(counted))
+    prepare.cache_clear()
+    assert not is_prepared()
+    prepare()
+    assert is_prepared()
+    assert made == [False]
+    decode_page(b'{"elements": [{"id": "a758"}], "pageMetadata": {"pageNumber": 0}}')
+    prepare()
+    assert len(made) == 1

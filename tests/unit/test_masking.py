@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vcf_tasks_async.masking import masked, masked_sample
 from vcf_tasks_async.secret import Secret
 
-PASSWORD = "VMw@re/1&=<'é"
+PASSWORD = "VMw@re/1&=<'\"é"
 IN_JSON = {
     "plain": json.dumps(PASSWORD, ensure_ascii=False),
     "in ASCII": json.dumps(PASSWORD),
@@ -38,7 +38,8 @@ def test_a_text_of_json_is_masked_however_it_is_escaped_and_json_stays_json(docu
 IN_TEXT = {
     "plain": PASSWORD,
     "as JSON in a text": f"failed: {json.dumps({'password': PASSWORD})}",
-    "as JSON that is cut": json.dumps({"password": PASSWORD, "more": "x"})[:-5],
+    "as JSON in ASCII that is cut": json.dumps({"password": PASSWORD, "more": "x"})[:-5],
+    "as JSON that is cut": json.dumps({"password": PASSWORD, "more": "x"}, ensure_ascii=False)[:-5],
     "in HTML": f"<p>{html.escape(PASSWORD)}</p>",
     "as JSON in HTML": f"<pre>{html.escape(json.dumps({'password': PASSWORD}))}</pre>",
     "in a URL": f"/login?password={quote(PASSWORD, safe='')}&x=1",
@@ -90,7 +91,7 @@ def test_what_holds_none_stays_as_it_is_to_the_byte(body, secrets):
 
 
 def test_in_names_and_numbers_and_too_deep_for_json_it_is_masked_as_well():
-    assert masked(b'{"VMw@re123": 1}', [Secret("VMw@re123")]) == b'{"***": 1}'
+    assert masked(b'{"VMw@re1!": 1}', [Secret("VMw@re1!")]) == b'{"***": 1}'
     assert masked(b'{"pin": 1234567890}', [Secret("1234567890")]) == b'{"pin": ***}'
     assert b"VMw@re123" not in masked(b"[" * 900 + b'"VMw@re123"' + b"]" * 900, [Secret("VMw@re123")])
 
@@ -98,6 +99,12 @@ def test_in_names_and_numbers_and_too_deep_for_json_it_is_masked_as_well():
 def test_of_two_that_begin_alike_none_is_left_in_part():
     secrets = [Secret("VMw@re123"), Secret("VMw@re123-and-more")]
     assert masked(b"is VMw@re123-and-more, was VMw@re123", secrets) == b"is ***, was ***"
+
+
+def test_half_a_character_is_masked_as_the_bytes_that_stand_for_it_too():
+    secret = "VMw@re\udc80\ud83d1!"
+    body = b"no JSON: " + secret.encode("utf-8", "surrogatepass")
+    assert masked(body, [Secret(secret)]) == b"no JSON: ***"
 
 
 @given(st.text(min_size=8), st.text(), st.text())
@@ -120,12 +127,13 @@ LONG = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3NjQwMDAwMDB9.signature"
         (f"Bearer {LONG[:8]}…", "Bearer ***…"),
         (f"Bearer {LONG[:7]}…", f"Bearer {LONG[:7]}…"),
         (f"Bearer {LONG[:40]}", f"Bearer {LONG[:40]}"),
+        ("Bearer zzzzzzzzzz…", "Bearer ***…"),
         ("nothing of it…", "nothing of it…"),
         ("", ""),
     ],
 )
 def test_a_sample_shows_no_secret_and_no_beginning_of_one_at_its_cut(sample, shown):
-    assert masked_sample(sample, [Secret("other"), Secret(LONG), Secret("")]) == shown
+    assert masked_sample(sample, [Secret("other"), Secret(LONG), Secret("z" * 12), Secret("")]) == shown
 
 
 def test_a_sample_is_searched_for_what_is_shown_of_a_secret():

@@ -112,6 +112,9 @@ def test_a_limit_is_kept_and_a_cut_is_shown(text, limit):
     ("text", "limit", "shown"),
     [
         ("a long story", 7, "a long…"),
+        ("a long story", 6, "a lon…"),
+        ("abc de", 3, "ab…"),
+        ("abc  ", 3, "abc"),
         ("exactly", 7, "exactly"),
         ("", 1, ""),
         ("ab", 1, "…"),
