@@ -86,7 +86,7 @@ def test_every_command_is_one_that_is_checked() -> None:
     demo, tests = SHELL[:2]
     assert demo.startswith("python3 -m venv .venv && ")
     assert demo.endswith(" && .venv/bin/vcf-tasks demo")
-    assert tests.endswith(" && .venv/bin/python -m pytest -n 2 --dist worksteal")
+    assert tests.endswith(" && .venv/bin/python -m pytest -n 3 --dist worksteal")
 
 
 def test_its_vcf_tasks_commands_are_understood() -> None:
