@@ -34,7 +34,12 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     429: RateLimited,
 }
 # Not yet valid, expired, of another host (OpenSSL's X509_V_ERR_…): another authority makes it no better.
-_NOT_MENDED_BY_TRUST: Final = frozenset({9, 10, 62, 64})
+_NOT_MENDED_BY_TRUST: Final = {
+    9: "look at the clock of this machine",
+    10: "renew it, or look at the clock of this machine",
+    62: "give the address by a name that is in it",
+    64: "give the address by a name that is in it",
+}
 
 
 @attrs.define
@@ -68,8 +73,8 @@ def no_tls(error: BaseException) -> Trouble:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = inert(error.verify_message, limit=200)
         words = f"its certificate is not trusted ({why}): give its CA file or its fingerprint"
-        if error.verify_code in _NOT_MENDED_BY_TRUST:
-            words = f"its certificate is not valid ({why})"
+        if (remedy := _NOT_MENDED_BY_TRUST.get(error.verify_code)) is not None:
+            words = f"its certificate is not valid ({why}): {remedy}"
     elif isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
         words = "TLS: what answers at that port speaks another protocol"
     return not_sent(words, Fate.TLS)

@@ -207,7 +207,7 @@ def _trouble(error: aiohttp.ClientError | OSError) -> Trouble:
     """How far the request came that failed with *error*."""
     match error:
         case aiohttp.ServerFingerprintMismatch():
-            return not_sent("its certificate is not the pinned one", Fate.TLS)
+            return not_sent("its certificate is not the pinned one: renewed, or not SDDC Manager's", Fate.TLS)
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return no_tls(error.__cause__ or error)
         case aiohttp.ClientConnectorError():
