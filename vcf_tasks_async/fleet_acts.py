@@ -20,7 +20,7 @@ from vcf_tasks_async.models import Task
 from vcf_tasks_async.options import Options
 from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sites import Site
-from vcf_tasks_async.targets import Target
+from vcf_tasks_async.targets import Target, any_iterable
 
 if TYPE_CHECKING:
     import asyncio
@@ -151,11 +151,11 @@ class FleetActs:
         if isinstance(targets, TaskFilter | Mapping):
             each = each_of(targets, self._sites, "targets")
             return {name: _beginning(name, what, len(each)) for name, what in each.items()}, None
-        if isinstance(targets, str | bytes | Task) or not isinstance(targets, Iterable | AsyncIterable):
-            raise UsageError(
-                "targets are pairs of a site and a task or its id, from any iterable; a TaskFilter for all"
-                " sites; or either kind for each site by its name"
-            )
+        any_iterable(
+            targets,
+            "targets are pairs of a site and a task or its id, from any iterable; a TaskFilter for all"
+            " sites; or either kind for each site by its name",
+        )
         if isinstance(targets, Sized) and isinstance(targets, Iterable):
             # A Mapping was meant before.
             pairs = grouped(cast("Iterable[Pair]", targets), self._sites)
@@ -166,11 +166,11 @@ class FleetActs:
 def _beginning(name: str, what: Any, sites: int) -> Begin:
     if isinstance(what, TaskFilter):
         return partial(listed, what, {"page_size": page_for(sites), "prefetch": 1})
-    if isinstance(what, str | bytes | Task) or not isinstance(what, Iterable | AsyncIterable):
-        raise UsageError(f"targets of site {name} are a TaskFilter, or an iterable of tasks or task ids")
-    if isinstance(what, Sized) and isinstance(what, Iterable):
-        return Known(list(what))
-    return lambda session: what
+    why = f"targets of site {name} are a TaskFilter, or an iterable of tasks or task ids"
+    targets = any_iterable(what, why)
+    if isinstance(targets, Sized) and isinstance(targets, Iterable):
+        return Known(list(targets))
+    return lambda session: targets
 
 
 def page_for(sites: int) -> int:

@@ -25,6 +25,11 @@ def iterable(targets: Any, otherwise: str) -> Iterable[Any]:
     return targets
 
 
+def any_iterable(targets: Any, otherwise: str) -> Iterable[Any] | AsyncIterable[Any]:
+    """As `iterable`, and what can be gone through with ``async for`` as well."""
+    return targets if isinstance(targets, AsyncIterable) else iterable(targets, otherwise)
+
+
 class Source:
     """Hands each worker that asks the next target.
 
@@ -34,11 +39,11 @@ class Source:
     """
 
     def __init__(self, targets: Targets) -> None:
-        if isinstance(targets, str | bytes | AnyTask) or not isinstance(targets, Iterable | AsyncIterable):
-            raise UsageError(
-                "targets are an iterable, sync or async, of tasks or task ids: [task_id] for one,"
-                " session.stream(where) for those of a filter"
-            )
+        any_iterable(
+            targets,
+            "targets are an iterable, sync or async, of tasks or task ids: [task_id] for one,"
+            " session.stream(where) for those of a filter",
+        )
         self._sized = isinstance(targets, Sized)
         self._sync: Iterator[Target] | None = None
         self._async: AsyncIterator[Target] | None = None
