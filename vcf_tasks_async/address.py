@@ -177,7 +177,8 @@ class Tls:
 
     Args:
         ca_file: path of a PEM file with the authority (or the self-signed certificate) to trust.
-        fingerprint: SHA-256 of the very certificate, in hex, with or without colons. Kept as 64 small digits.
+        fingerprint: SHA-256 of the very certificate, in hex, with or without colons. Kept in lower case,
+            without them.
         verify: False takes any certificate. Every session that is opened so logs a warning.
 
     Example:

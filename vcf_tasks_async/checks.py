@@ -1,4 +1,4 @@
-"""What callers give, checked before anything happens: counts, times, and what is to be gone through."""
+"""What callers give, checked before anything happens: counts, page sizes and times."""
 
 from __future__ import annotations
 

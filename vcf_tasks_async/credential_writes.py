@@ -26,6 +26,7 @@ class CredentialWrites:
     Args:
         wiring: the open session's.
         patience: seconds for each, while ten operations are in the way.
+        preparing: seconds for what is to be done before each.
 
     Attributes:
         action: what is asked of them.

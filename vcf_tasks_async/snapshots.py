@@ -27,8 +27,8 @@ from vcf_tasks_async.scrubbing import Scrubber
 from vcf_tasks_async.secret import MASK
 from vcf_tasks_async.session import TaskSession
 
-FORMAT: Final = "vcf-tasks-snapshot"
-VERSION: Final = 1
+_FORMAT: Final = "vcf-tasks-snapshot"
+_VERSION: Final = 1
 # Those that the simulator knows.
 _RELEASES: Final = ("4.5", "5.2", "9.0", "9.1")
 
@@ -127,8 +127,8 @@ async def write_snapshot(
         # Before the tasks: the passwords in them are taken out of whatever else is written.
         credentials = await _credential_tasks(session, scrubber, left_out)
         head = {
-            "format": FORMAT,
-            "version": VERSION,
+            "format": _FORMAT,
+            "version": _VERSION,
             "taken": datetime.now(UTC).isoformat(timespec="seconds"),
             "names": "kept" if keep_names else "replaced",
             "release": release or ("9.1" if settings is not None else None),

@@ -155,7 +155,7 @@ class TaskStream(Reader[Task]):
         self._ready.extend(task for task in fresh if self._where.matches(task))
 
     def _passes_over(self, error: BaseException) -> bool:
-        """Go on without this page."""
+        """Whether the listing goes on without the page that ended so: not one that somebody reads."""
         return False
 
     def _note(self, malformed: tuple[DecodeError, ...]) -> bool:
