@@ -123,16 +123,18 @@ async def write_snapshot(
     scrubber = Scrubber(keep_names=keep_names, keep_ids=keep_ids, shift=shift, keep_words=keep_words, key=key)
     with _whole_file(Path(path)) as file:
         left_out: list[str] = []
-        settings = await _settings(session, left_out)
         # Before the tasks: the passwords in them are taken out of whatever else is written.
         credentials = await _credential_tasks(session, scrubber, left_out)
+        # Before the settings: to refuse those tells nothing of the product.
+        product = None if left_out else _product(credentials)
+        settings = await _settings(session, left_out)
         head = {
             "format": _FORMAT,
             "version": _VERSION,
             "taken": datetime.now(UTC).isoformat(timespec="seconds"),
             "names": "kept" if keep_names else "replaced",
             "release": release or ("9.1" if settings is not None else None),
-            "product": None if credentials is None and left_out else _product(credentials),
+            "product": product,
             "settings": scrubber.scrub(settings),
         }
         file.write(f'{json.dumps(head)[:-1]}, "tasks": [\n')

@@ -97,7 +97,10 @@ def shape(value):
 async def test_an_installer_is_known_for_one_and_what_is_refused_is_said(tmp_path):
     async with SddcManagerSimulator(3, product="vcf-installer") as installer:
         report = await snapshot(installer, tmp_path / "i.json")
-    assert (report.credential_tasks, str(report)) == (None, "3 tasks")
+        assert (report.credential_tasks, str(report)) == (None, "3 tasks")
+        assert SddcManagerSimulator(snapshot=tmp_path / "i.json").product == "vcf-installer"
+        installer.faults.add(path="/v1/tasks/config/settings", status=403, times=None)
+        assert str(await snapshot(installer, tmp_path / "i.json")) == "3 tasks, no settings (403)"
     assert SddcManagerSimulator(snapshot=tmp_path / "i.json").product == "vcf-installer"
     async with SddcManagerSimulator(3) as sddc:
         sddc.faults.add(path="/v1/credentials/tasks", status=403, times=None)
