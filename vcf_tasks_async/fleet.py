@@ -11,14 +11,14 @@ import copy
 import os
 from collections.abc import Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from vcf_tasks_async.checks import checked_count, checked_limit, checked_size
 from vcf_tasks_async.errors import UsageError, VcfTasksError
 from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.fleet_acts import FleetActs, Pair, page_for
 from vcf_tasks_async.fleet_reading import FleetStream, FleetWaits
-from vcf_tasks_async.fleet_targets import each_of, grouped, unknown_site
+from vcf_tasks_async.fleet_targets import by_site, each_of, several, unknown_site
 from vcf_tasks_async.fleet_watch import FleetWatch
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.nursery import Nursery
@@ -27,10 +27,8 @@ from vcf_tasks_async.session import TaskSession
 from vcf_tasks_async.sitefile import read_sites
 from vcf_tasks_async.sites import Site, checked_sites
 from vcf_tasks_async.slots import Limiter
-from vcf_tasks_async.targets import iterable
 
 T = TypeVar("T")
-_PAIRS: Final = 'give pairs of a site and a task or its id, such as [("sfo", task_id)]'
 
 
 class Fleet(FleetActs):
@@ -224,11 +222,11 @@ class Fleet(FleetActs):
         """
         if where is None or isinstance(where, TaskFilter | Mapping):
             each = {
-                name: what if what is None or isinstance(what, TaskFilter) else list(what)
+                name: what if what is None or isinstance(what, TaskFilter) else several(name, what)
                 for name, what in each_of(where, self._sites, "where").items()
             }
         else:
-            each = dict(grouped(iterable(where, _PAIRS), self._sites))
+            each = dict(by_site(where, self._sites))
         return FleetWatch(
             each, self.session, self._spawn, cursor=cursor, polling=checked_polling(polling), initial=initial
         )
@@ -258,12 +256,8 @@ class Fleet(FleetActs):
             ...     print(site, task.name, task.status)
         """
         checked_limit("timeout", timeout)
-        if isinstance(targets, Mapping):
-            ids = {name: list(several) for name, several in each_of(targets, self._sites, "targets").items()}
-        else:
-            ids = grouped(iterable(targets, _PAIRS), self._sites)
         return FleetWaits(
-            ids,
+            by_site(targets, self._sites),
             self.session,
             self._spawn,
             timeout=timeout,

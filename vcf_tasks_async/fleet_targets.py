@@ -10,10 +10,31 @@ from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.idset import IdSet
 from vcf_tasks_async.models import Task
-from vcf_tasks_async.targets import Target
+from vcf_tasks_async.targets import Target, iterable
 
 # Targets of one site that wait for their turn, where they come from a source that all sites share.
 _ROOM: Final = 1000
+_PAIRS: Final = 'give pairs of a site and a task or its id, such as [("sfo", task_id)]'
+
+
+def by_site(targets: Any, sites: Iterable[str]) -> dict[str, list[str | Task]]:
+    """*targets* by site: pairs of a site and a task or its id, or tasks and ids for each site by its name.
+
+    Raises:
+        UsageError: they are neither, or a site is none of *sites*.
+    """
+    if isinstance(targets, Mapping):
+        return {name: several(name, each) for name, each in each_of(targets, sites, "targets").items()}
+    return grouped(iterable(targets, _PAIRS), sites)
+
+
+def several(site: str, targets: Any) -> list[str | Task]:
+    """Tasks and ids of one *site*.
+
+    Raises:
+        UsageError: they can't be gone through, or are a single one.
+    """
+    return list(iterable(targets, f"give tasks or task ids of site {site} as an iterable: [task_id] for one"))
 
 
 def grouped(targets: Iterable[tuple[str, str | Task]], names: Iterable[str]) -> dict[str, list[str | Task]]:

@@ -12,7 +12,7 @@ from vcf_tasks_async.checks import checked_limit, checked_seconds, checked_size
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.fleet_acts import Pair
-from vcf_tasks_async.fleet_targets import each_of, grouped
+from vcf_tasks_async.fleet_targets import by_site, each_of, grouped
 from vcf_tasks_async.job_words import Job, Verb
 from vcf_tasks_async.judgement import Action
 from vcf_tasks_async.models import Task
@@ -116,10 +116,7 @@ class RemoteFleet:
             ...     print(site, task.name, task.status)
         """
         checked_limit("timeout", timeout)
-        if isinstance(targets, Mapping):
-            ids = {name: tuple(each) for name, each in each_of(targets, self._sites, "targets").items()}
-        else:
-            ids = {name: tuple(each) for name, each in grouped(iterable(targets, _LIST), self._sites).items()}
+        ids = {name: tuple(each) for name, each in by_site(targets, self._sites).items()}
         options = {"timeout": timeout, "polling": checked_polling(polling), "after_retry": after_retry}
         return RemoteWaits(WaitParts(self._jobs(Verb.WAIT, ids, options), self._drive, self._nursery.start))
 

@@ -250,3 +250,20 @@ async def test_a_fleet_opens_again_and_says_when_it_is_not_open(start):
 def test_sites_that_cannot_be_meant_are_refused_with_their_name(make, words):
     with pytest.raises(UsageError, match=words):
         Fleet(make(Site("sfo-vcf01.rainpole.io", PasswordAuth("a", "b"))))
+
+
+@pytest.mark.parametrize("call", [Fleet.wait_many, Fleet.watch])
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        ({"sfo": "a758"}, r"of site sfo as an iterable: \[task_id\] for one"),
+        ({"sfo": 3}, "of site sfo as an iterable"),
+        ({"oak": ["a758"]}, "no site 'oak'"),
+        ("a758", "give pairs of a site"),
+        (["a758"], "a pair of a site's name"),
+    ],
+)
+def test_what_cannot_be_followed_is_told_at_once(call, targets, words):
+    fleet = Fleet({"sfo": Site("sfo-vcf01.rainpole.io", PasswordAuth("a", "b"))})
+    with pytest.raises(UsageError, match=words):
+        call(fleet, targets)

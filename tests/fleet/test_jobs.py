@@ -314,4 +314,6 @@ def test_targets_that_cannot_be_meant_are_told_before_a_job_begins(targets):
     fleet = Here({"sfo": Site("sfo-vcf01.rainpole.io", PasswordAuth("a", EnvSecret("A")))})
     with pytest.raises(UsageError):
         fleet.retry_many(targets)
+    with pytest.raises(UsageError):
+        fleet.wait_many(targets)
     assert fleet.jobs == 0
