@@ -237,7 +237,7 @@ class Listing:
     def __init__(self, size: int, *, volatile: bool = False) -> None:
         self._size = size
         self._volatile = volatile
-        self._seen = IdSet()
+        self._seen, self._unreadable = IdSet(), IdSet()
         self._asked: deque[tuple[_Sweep | None, _Step]] = deque()
         self._sweep: _Sweep | None = None
         self._grid: Grid | None = None
@@ -276,12 +276,13 @@ class Listing:
             self.total = total
         # A larger page than asked for elsewhere: where the server caps it, it stands at another place.
         is_placed = step.request.size <= self._size or page.received == step.request.size
-        ids = (*(t.id for t in page.elements), *(e.task_id for e in page.malformed if e.task_id))
+        lost = [error.task_id for error in page.malformed if error.task_id]
+        new = 0 if step.is_look else sum(i not in self._seen and self._unreadable.add(i) for i in lost)
         read = Read(
             step.offset,
-            ids,
+            (*(task.id for task in page.elements), *lost),
             page.received,
-            fresh=len(fresh) + len(ids) - len(page.elements),
+            fresh=len(fresh) + new,
             total=total if is_placed else None,
             created=tuple(t.creation_timestamp for t in page.elements),
             is_look=step.is_look,
