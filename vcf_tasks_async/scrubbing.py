@@ -101,7 +101,7 @@ class Scrubber:
             return value
         if kind == "secret":
             return 0
-        return self._stand_ins.whole(value) if isinstance(value, int) else value
+        return self._stand_ins.number(value)
 
     def _field(self, parent: str, key: str) -> tuple[str, str]:
         """What *key* is called, and of what kind that is which stands under it."""
@@ -168,7 +168,7 @@ _SHORTEST: Final = 8
 # What a field is about, by its name: letters and digits alone, in lower case.
 _SECRET_FIELD: Final = re.compile(
     "pass(?:w|phrase|code|key)|pwd|secret|token|(?:api|private|license|encryption)key|authorization|cookie"
-    "|credentialvalue"
+    "|credentialvalue|^(?:pass|pin|otp|psk)$"
 )
 _CODES: Final = frozenset((
     "status", "rawstatus", "type", "errorcode", "errortype", "resolutionstatus", "entitytype",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
 import re
 import secrets
 from collections import defaultdict
@@ -106,8 +107,14 @@ class StandIns:
             return self._time(text)
         return self._uuid(text) if _UUID.fullmatch(text) else None
 
-    def whole(self, number: int) -> int:
-        """A count stays, a time is moved, any other long number becomes one as long."""
+    def number(self, number: float) -> float:
+        """A count stays, a time is moved, any other long number becomes one as long, before the point."""
+        if isinstance(number, int):
+            return self._whole(number)
+        long = math.isfinite(number) and abs(number) > _LARGEST_COUNT
+        return float(self._whole(int(number))) if long else number
+
+    def _whole(self, number: int) -> int:
         if number in _EPOCH_MS:
             return number + round(self._shift.total_seconds() * 1000)
         if abs(number) <= _LARGEST_COUNT:
@@ -125,6 +132,8 @@ class StandIns:
         if not inner or inner.lower() in self._words:
             return token
         start = token.index(inner)
+        if _RANGE.search(token):
+            return self._label(token)
         return f"{token[:start]}{self._token_of(inner, self._word)}{token[start + len(inner) :]}"
 
     def _token_of(self, token: str, otherwise: Callable[[str], str]) -> str:
@@ -343,6 +352,8 @@ _CLASS_ENDS: Final = frozenset((
 # These stand between names, and those inside of one.
 _BETWEEN: Final = re.compile(r"([/=:\\&+]+)")
 _JOINTS: Final = re.compile(r"[-_.*@#]+")
+# 10.0.0.*: three parts would pass for a version.
+_RANGE: Final = re.compile(r"\d\.\*")
 _QUAD: Final = re.compile(r"\d[._-]\d+[._-]\d+[._-]\d")
 # What stands in passwords and not in names.
 _ODD: Final = re.compile(r"[!@#$%^*~]")

@@ -216,7 +216,12 @@ def places_in(value, place=()):
 def test_whatever_stands_in_a_damaged_file_it_is_told_or_taken(tmp_path):
     path = tmp_path / "lab.json"
     step = {"id": "s", "status": "FAILED", "resourceName": "h", "oldPassword": "***"}
-    task = {"id": "t", "status": "Failed", "resources": [{"resourceId": "r", "fqdn": "h"}], "subTasks": [step]}
+    task = {
+        "id": "t",
+        "status": "Failed",
+        "resources": [{"resourceId": "r", "fqdn": "h"}],
+        "subTasks": [step],
+    }
     whole = {"format": "vcf-tasks-snapshot", "version": 1, "release": "9.1", "product": "sddc-manager"}
     whole |= {"settings": {"retentionDays": 3}, "tasks": [task], "credentialTasks": [task]}
     taken = 0
