@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import math
 import re
 import secrets
 from collections import defaultdict
@@ -107,14 +106,8 @@ class StandIns:
             return self._time(text)
         return self._uuid(text) if _UUID.fullmatch(text) else None
 
-    def number(self, number: float) -> float:
-        """A count stays, a time is moved, any other long number becomes one as long, before the point."""
-        if isinstance(number, int):
-            return self._whole(number)
-        long = math.isfinite(number) and abs(number) > _LARGEST_COUNT
-        return float(self._whole(int(number))) if long else number
-
-    def _whole(self, number: int) -> int:
+    def whole(self, number: int) -> int:
+        """A count stays, a time is moved, any other long number becomes one as long."""
         if number in _EPOCH_MS:
             return number + round(self._shift.total_seconds() * 1000)
         if abs(number) <= _LARGEST_COUNT:

@@ -227,7 +227,11 @@ def test_an_unreadable_task_that_comes_again_on_the_next_page_shows_a_move():
     def page(first):
         ids = names[first : first + 3]
         return TaskPage(
-            elements=tuple(Task(id=i, creation_timestamp="2026-01-01T00:00:00Z") for i in ids if i != "t2"),
+            elements=tuple(
+                Task(id=i, creation_timestamp=f"2026-01-01T00:00:{59 - int(i[1:]):02d}Z")
+                for i in ids
+                if i != "t2"
+            ),
             page_metadata=PageMetadata(first // 3, 3, 12, 4),
             malformed=tuple(DecodeError("x", json_path="$.elements[0]", task_id=i) for i in ids if i == "t2"),
         )

@@ -29,8 +29,8 @@ _TASKS, _CREDENTIALS = '"tasks": [\n', '], "credentialTasks": [\n'
 _MASKED = ("oldPassword", "newPassword")
 _FORMAT = "vcf-tasks-snapshot"
 _GZIP = b"\x1f\x8b"
-# Characters in a line, lines, and characters where somebody's formatter left no lines: what is beyond these is no
-# system's, and a few packed kilobytes can be gigabytes.
+# Characters in a line, lines, and characters where somebody's formatter left no lines: beyond these it is no
+# system, and a few packed kilobytes can be gigabytes.
 _LONGEST, _MOST_LINES, _LARGEST = 2**26, 2_000_000, 2**29
 
 
@@ -99,9 +99,9 @@ class Snapshot:
 
     def _list(self, head: Raw, name: str) -> list[Any]:
         found = head.get(name) or []
-        if not isinstance(found, list):
-            raise ValueError(f"{self._name} is no snapshot: its {name} are no list")
-        return found
+        if isinstance(found, list):
+            return found
+        raise ValueError(f"{self._name} is no snapshot: its {name} are no list")
 
     def _tasks(self) -> Iterator[Any]:
         with self._file() as file:
