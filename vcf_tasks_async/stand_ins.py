@@ -121,11 +121,10 @@ class StandIns:
 
     def _token(self, found: re.Match[str]) -> str:
         token = found[0]
-        inner = token.strip(_AROUND)
-        if not inner or inner.lower() in self._words:
+        if not (inner := token.strip(_AROUND)) or inner.lower() in self._words:
             return token
         start = token.index(inner)
-        if _RANGE.search(token):
+        if re.search(r"\d\.\*", token):  # 10.0.0.*: three parts would pass for a version
             return self._label(token)
         return f"{token[:start]}{self._token_of(inner, self._word)}{token[start + len(inner) :]}"
 
@@ -345,8 +344,6 @@ _CLASS_ENDS: Final = frozenset((
 # These stand between names, and those inside of one.
 _BETWEEN: Final = re.compile(r"([/=:\\&+]+)")
 _JOINTS: Final = re.compile(r"[-_.*@#]+")
-# 10.0.0.*: three parts would pass for a version.
-_RANGE: Final = re.compile(r"\d\.\*")
 _QUAD: Final = re.compile(r"\d[._-]\d+[._-]\d+[._-]\d")
 # What stands in passwords and not in names.
 _ODD: Final = re.compile(r"[!@#$%^*~]")
