@@ -3,6 +3,7 @@
 Offsets move while tasks are created, purged or leave the filter during a listing. So the pages are
 read once, side by side, and the first and the last are looked at again. Where the server lists by
 creation time, that shows every move: a new task stands on one of the two, a lost one changes the count.
+(Not where a page and more share one time of creation, and a new task of that time comes in their middle.)
 
 Where new tasks come first, a page that is read after a move and counts as many tasks as before begins with
 some that came already, or that are too new for its place: it betrays the move itself. So the looks
@@ -236,7 +237,7 @@ class Listing:
     def __init__(self, size: int, *, volatile: bool = False) -> None:
         self._size = size
         self._volatile = volatile
-        self._seen = IdSet()
+        self._seen, self._unreadable = IdSet(), IdSet()
         self._asked: deque[tuple[_Sweep | None, _Step]] = deque()
         self._sweep: _Sweep | None = None
         self._grid: Grid | None = None
@@ -273,13 +274,16 @@ class Listing:
         total = metadata.total_elements if metadata else None
         if total is not None:
             self.total = total
-        ids = (*(t.id for t in page.elements), *(e.task_id for e in page.malformed if e.task_id))
+        # A larger page than asked for elsewhere: where the server caps it, it stands at another place.
+        is_placed = step.request.size <= self._size or page.received == step.request.size
+        lost = [error.task_id for error in page.malformed if error.task_id]
+        new = 0 if step.is_look else sum(i not in self._seen and self._unreadable.add(i) for i in lost)
         read = Read(
             step.offset,
-            ids,
+            (*(task.id for task in page.elements), *lost),
             page.received,
-            fresh=len(fresh) + len(ids) - len(page.elements),
-            total=total,
+            fresh=len(fresh) + new,
+            total=total if is_placed else None,
             created=tuple(t.creation_timestamp for t in page.elements),
             is_look=step.is_look,
         )

@@ -20,6 +20,8 @@ from vcf_tasks_async.stand_ins import StandIns
 
 # Texts that were seen before cost one look-up; beyond so many, the next ones begin anew.
 _REMEMBERED: Final = 50_000
+# One as long as it is a float, too.
+_LARGEST_FRACTION: Final = 1e300
 
 
 class Scrubber:
@@ -101,7 +103,13 @@ class Scrubber:
             return value
         if kind == "secret":
             return 0
-        return self._stand_ins.whole(value) if isinstance(value, int) else value
+        return self._stand_ins.whole(value) if isinstance(value, int) else self._fraction(value)
+
+    def _fraction(self, value: float) -> float:
+        if not abs(value) < _LARGEST_FRACTION:
+            return value
+        shown = self._stand_ins.whole(int(value))
+        return value if shown == int(value) else float(shown)
 
     def _field(self, parent: str, key: str) -> tuple[str, str]:
         """What *key* is called, and of what kind that is which stands under it."""
@@ -168,7 +176,7 @@ _SHORTEST: Final = 8
 # What a field is about, by its name: letters and digits alone, in lower case.
 _SECRET_FIELD: Final = re.compile(
     "pass(?:w|phrase|code|key)|pwd|secret|token|(?:api|private|license|encryption)key|authorization|cookie"
-    "|credentialvalue"
+    "|credentialvalue|^(?:pass|pin|otp|psk)$"
 )
 _CODES: Final = frozenset((
     "status", "rawstatus", "type", "errorcode", "errortype", "resolutionstatus", "entitytype",

@@ -6,6 +6,7 @@ that a hundred thousand of them need little memory. What reads the file is `vcf_
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -218,7 +219,10 @@ def _product(credentials: Mapping[str, Any] | None) -> str:
 def _whole_file(path: Path) -> Iterator[TextIO]:
     """A file that is at *path* when all of it was written, and nowhere before."""
     # Where a link leads to is replaced, not the link.
-    path = path.resolve()
+    with suppress(RuntimeError):  # before Python 3.13, links that lead round in a circle
+        path = path.resolve()
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no file: a snapshot would take its place")
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as raw:

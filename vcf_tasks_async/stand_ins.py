@@ -121,10 +121,11 @@ class StandIns:
 
     def _token(self, found: re.Match[str]) -> str:
         token = found[0]
-        inner = token.strip(_AROUND)
-        if not inner or inner.lower() in self._words:
+        if not (inner := token.strip(_AROUND)) or inner.lower() in self._words:
             return token
         start = token.index(inner)
+        if re.search(r"\d\.\*", token):  # 10.0.0.*: three parts would pass for a version
+            return self._label(token)
         return f"{token[:start]}{self._token_of(inner, self._word)}{token[start + len(inner) :]}"
 
     def _token_of(self, token: str, otherwise: Callable[[str], str]) -> str:

@@ -93,7 +93,7 @@ def test_no_secret_survives_in_any_field_not_even_where_names_do(what, keep_name
     for sentence in ("{}", "it said: {}", "({})"):
         shown = json.dumps(scrubber.scrub(everywhere(sentence.replace("{}", what))), ensure_ascii=False)
         assert SECRETS[what] not in shown, sentence
-    for field in ("password", "oldPassword", "accessToken", "api_key", "clientSecret", "passphrases"):
+    for field in ("password", "oldPassword", "accessToken", "api_key", "clientSecret", "passphrases", "pin"):
         assert "urkel" not in json.dumps(scrubber.scrub({field: ["urkel", {"x": "urkel"}], "a": 1}))
 
 
@@ -263,6 +263,7 @@ def test_a_text_that_almost_matches_takes_no_minutes(piece):
         ("(task=zwiebel, 3)", r"\(task=name-\w{8}, 3\)"),
         ("hostänode", r"name-\w{8}"),
         ("9.0.1 of 41%", r"9\.0\.1 of 41%"),
+        ("10.1.2.* or 10.1.*.*", r"name-\w{8} or name-\w{8}"),
         ("{host]", r"{host]"),
         ("{host}", r"{host}"),
     ],
@@ -303,6 +304,13 @@ def test_a_number_has_another_one_as_long_and_what_is_none_stays():
     assert scrubber.scrub({"token": [4711, 0.5, True, None, "", "x", {"name": "z"}]}) == {
         "token": [0, 0, True, None, "", "***", {"name": "***"}]
     }
+    for number in (4_711_000.5, -12_345_678.0):
+        made = scrubber.scrub([number])[0]
+        assert made != number
+        assert (len(f"{made:.0f}"), type(made)) == (len(f"{int(number)}"), float)
+    for number in (0.25, 41.5, 1e308, float("inf")):
+        assert scrubber.scrub([number]) == [number]
+    assert scrubber.scrub({"pin": 471_100, "pass": [4711]}) == {"pin": 0, "pass": [0]}
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 
 import pytest
 
 from vcf_tasks_async import PasswordAuth, Status, TaskFilter, TaskSession, UsageError, write_snapshot
-from vcf_tasks_async.testing import SddcManagerSimulator
+from vcf_tasks_async.testing import SddcManagerSimulator, snapshot_file
 
 
 async def everything(sddc):
@@ -192,3 +193,63 @@ async def test_a_packed_file_that_was_cut_or_is_none_is_told(tmp_path):
         path.write_bytes(broken)
         with pytest.raises(ValueError, match=rf"lab\.json\.gz {why}"):
             SddcManagerSimulator(snapshot=path)
+
+
+async def test_a_packed_file_is_known_by_what_it_is_and_not_by_its_name(tmp_path):
+    packed, link = tmp_path / "lab.json.gz", tmp_path / "latest.json"
+    link.symlink_to(packed)
+    async with SddcManagerSimulator(5) as sddc:
+        await snapshot(sddc, link)
+    assert link.is_symlink()
+    for path in (packed, link):
+        assert len(SddcManagerSimulator(snapshot=path).tasks) == 5
+    link.unlink()
+    link.symlink_to(link)
+    async with SddcManagerSimulator(5) as sddc:
+        with pytest.raises(OSError, match="symbolic links"):
+            await snapshot(sddc, link)
+    assert link.is_symlink()
+
+
+def places_in(value, place=()):
+    yield place
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places_in(value[key], (*place, key))
+
+
+def test_whatever_stands_in_a_damaged_file_it_is_told_or_taken(tmp_path):
+    path = tmp_path / "lab.json"
+    step = {"id": "s", "status": "FAILED", "resourceName": "h", "oldPassword": "***"}
+    task = {
+        "id": "t",
+        "status": "Failed",
+        "resources": [{"resourceId": "r", "fqdn": "h"}],
+        "subTasks": [step],
+    }
+    whole = {"format": "vcf-tasks-snapshot", "version": 1, "release": "9.1", "product": "sddc-manager"}
+    whole |= {"settings": {"retentionDays": 3}, "tasks": [task], "credentialTasks": [task]}
+    taken = 0
+    for *before, last in list(places_in(whole))[1:]:
+        for odd in (None, 5, "x", [1], [[]], {"a": 1}, True):
+            damaged = inner = json.loads(json.dumps(whole))
+            for key in before:
+                inner = inner[key]
+            inner[last] = odd
+            path.write_text(json.dumps(damaged))
+            with suppress(ValueError):
+                SddcManagerSimulator(snapshot=path)
+                taken += 1
+    assert taken > 100
+
+
+def test_a_few_packed_bytes_that_are_gigabytes_are_told_before_they_fill_the_memory(tmp_path, monkeypatch):
+    head = b'{"format": "vcf-tasks-snapshot", "version": 1, "tasks": [\n'
+    monkeypatch.setattr(snapshot_file, "_LONGEST", 1000)
+    monkeypatch.setattr(snapshot_file, "_MOST_LINES", 1000)
+    monkeypatch.setattr(snapshot_file, "_LARGEST", 2000)
+    path = tmp_path / "lab.json.gz"
+    for bomb in (b"\0" * 5000, b'{"a": "' + b"0" * 5000, head + b"0" * 5000, head + b"{},\n" * 5000):
+        for text in (bomb, head[:-1] + bomb):
+            path.write_bytes(gzip.compress(text))
+            with pytest.raises(ValueError, match=r"lab\.json\.gz is no snapshot"):
+                SddcManagerSimulator(snapshot=path)

@@ -205,3 +205,38 @@ def test_elements_that_cannot_be_read_do_not_look_like_a_move():
         requests += 1
         listing.feed(page(listing.next_request()))
     assert (requests, listing.complete, listing.sweeps) == (8, True, 1)
+
+
+@pytest.mark.parametrize("readable", [0, 3])
+def test_a_server_that_knows_no_pages_and_sends_an_unreadable_task_each_time_comes_to_an_end(readable):
+    bad = DecodeError("malformed", json_path="$.elements[0]", task_id="bad")
+    page = TaskPage(elements=tuple(Task(id=f"t{i}") for i in range(readable)), malformed=(bad,))
+    listing, requests = Listing(100), 0
+    while (request := listing.next_request()) is not None:
+        requests += 1
+        assert requests < 5, request
+        listing.feed(page)
+    assert (requests, listing.done) == (3, True)
+
+
+def test_an_unreadable_task_that_comes_again_on_the_next_page_shows_a_move():
+    """One came in front while another went behind: the next page begins with the last of the one before."""
+    listing = Listing(3)
+    names = [f"t{i}" for i in range(12)]
+
+    def page(first):
+        ids = names[first : first + 3]
+        return TaskPage(
+            elements=tuple(
+                Task(id=i, creation_timestamp=f"2026-01-01T00:00:{59 - int(i[1:]):02d}Z")
+                for i in ids
+                if i != "t2"
+            ),
+            page_metadata=PageMetadata(first // 3, 3, 12, 4),
+            malformed=tuple(DecodeError("x", json_path="$.elements[0]", task_id=i) for i in ids if i == "t2"),
+        )
+
+    for first in (0, 2):
+        listing.next_request()
+        listing.feed(page(first))
+    assert (listing.sweeps, listing.done) == (2, False)

@@ -97,3 +97,17 @@ def test_a_list_that_turns_over_while_it_is_read_is_never_called_whole_wrongly()
         moments = [rng.choice((0, 0, rng.randrange(len(history.states)))) for _ in range(12)]
         found, listing = read(history, moments)
         assert not (listing.complete and history.missed(found)), moments
+
+
+def test_a_larger_page_that_the_server_caps_stands_elsewhere_and_is_not_taken_for_the_end():
+    """Overlaps of pages of four ask for eight; served as four, they begin at four and not at eight."""
+    world = World.of(16)
+    server, listing, found = Server(world, largest=4), Listing(4, volatile=True), set()
+    largest = 0
+    while (request := listing.next_request()) is not None:
+        if request.size > 4 >= largest:
+            del world.tasks[:5]
+        largest = max(largest, request.size)
+        found |= {task.id for task in listing.feed(server.page(request))}
+    assert largest == 8
+    assert not (listing.complete and world.ids() - found)
