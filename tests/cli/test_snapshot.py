@@ -53,7 +53,7 @@ def test_a_simulator_of_the_file_lists_the_same_tasks_without_a_name(site: Launc
     assert "have a look at it" in ended.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     text = gzip.decompress(file.read_bytes()).decode()
-    hidden = ("zwiebel", "hunter2", "VMware1", "10.11", "jdoe", "rainpole", "sfo01", "\\u001b[31mz")
+    hidden = ("zwiebel", "hunter2", "VMware1", "10.11.12", "jdoe", "rainpole", "sfo01", "\\u001b[31mz")
     assert [word for word in hidden if word in text.lower() or word in text] == []
     tasks = site.records("list")
     with simulate("--port", "0", "--snapshot", str(file), "--speed", "0") as again:
