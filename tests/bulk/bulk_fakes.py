@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 
-from spawner import Spawner
-
 from vcf_tasks_async import Action, BulkRun, NotSentError, Outcome, Result, Task, TaskConflict
+from vcf_tasks_async.nursery import Nursery
 from vcf_tasks_async.options import Options
 
 T = TypeVar("T")
@@ -69,7 +68,7 @@ def failed(task_id: str, completed: str | None = "2026-01-01T00:00:00.000Z", **f
     return Task(id=task_id, raw_status="Failed", completion_timestamp=completed, **fields)
 
 
-class Sender(Spawner):
+class Sender(Nursery):
     """Does writes without a network; each takes *seconds*. Ids that start with ``no`` are refused."""
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -110,6 +109,6 @@ class Sender(Spawner):
         self, targets, *, concurrency=4, action=Action.RETRY, open_journal=None, follow=None, **how
     ) -> BulkRun:
         return BulkRun(
-            action, targets, self, self.spawn, Options(**how),
+            action, targets, self, self.start, Options(**how),
             workers=concurrency, open_journal=open_journal, follow=follow,
         )  # fmt: skip

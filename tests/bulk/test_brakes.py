@@ -169,7 +169,7 @@ class Door:
         self.turns = asyncio.Semaphore(self.slots)
         spawner = Sender()
         ids, options = [f"t{i}" for i in range(count)], Options(rate=rate)
-        run = BulkRun(Action.RETRY, ids, self, spawner.spawn, options, workers=concurrency)
+        run = BulkRun(Action.RETRY, ids, self, spawner.start, options, workers=concurrency)
         return await run, asyncio.get_running_loop().time()
 
 

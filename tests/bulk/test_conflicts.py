@@ -175,7 +175,7 @@ async def test_a_conflict_that_is_still_looked_into_when_the_run_ends_is_unknown
 
     sender = Sender()
     writer = Writer({Action.RETRY: lost}, look, lost, grace=60.0)
-    run = BulkRun(Action.RETRY, [failed("a")], writer, sender.spawn, Options(), workers=1)
+    run = BulkRun(Action.RETRY, [failed("a")], writer, sender.start, Options(), workers=1)
     async with run:
         for _ in range(10):
             await asyncio.sleep(0)

@@ -180,7 +180,7 @@ def test_a_deadline_that_passes_while_a_lost_answer_is_looked_into_leaves_it_unk
     async def main():
         sender = Sender()
         writer = Writer({Action.RETRY: send}, look, look, grace=60.0)
-        run = BulkRun(Action.RETRY, ["a", "b"], writer, sender.spawn, Options(deadline=10.0), workers=1)
+        run = BulkRun(Action.RETRY, ["a", "b"], writer, sender.start, Options(deadline=10.0), workers=1)
         return await run, asyncio.get_running_loop().time()
 
     report, took = virtually(main())

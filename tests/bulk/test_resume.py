@@ -140,7 +140,7 @@ def test_an_unknown_of_a_moment_ago_has_its_whole_grace_before_it_is_sent_again(
         journal = partial(opened, tmp_path / "journal")
         for _ in range(2):
             report = await BulkRun(
-                Action.RETRY, [failed("a")], writer, sender.spawn, Options(), workers=4, open_journal=journal
+                Action.RETRY, [failed("a")], writer, sender.start, Options(), workers=4, open_journal=journal
             )
         return report.outcomes[0].result
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from access import access
 from launcher import Launcher
 from simulator_process import Simulator, simulate
 
@@ -114,9 +115,7 @@ def test_get_and_tree_have_the_cause_and_its_remedy_in_view(
 
 def test_watch_is_a_log_in_a_pipe(launcher: Launcher) -> None:
     with SddcManagerSimulator(40, seed=4, running=0.5, zombies=0, speed=200).in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
+        launcher.environment = access(running)
         lines = launcher.lines("watch", "--every", "0.2", "--for", "1.5s")
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  " + _UUID.pattern + "  ", line) for line in lines)
     assert any("  appeared  In Progress  " in line for line in lines)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from access import access
 from launcher import Launcher
 
 from vcf_tasks_async.testing import SddcManagerSimulator
@@ -29,9 +30,7 @@ _SPEC = {
 def sddc(launcher: Launcher) -> Iterator[SddcManagerSimulator]:
     simulator = SddcManagerSimulator(60, seed=2, credential_tasks=0.3, failed=0.3, live=False)
     with simulator.in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
+        launcher.environment = access(running)
         yield running
 
 
@@ -135,9 +134,7 @@ def test_help_names_the_commands_and_a_mistyped_one_is_no_option_of_the_list(lau
 def test_credential_tasks_are_listed_account_by_account_and_show_no_password(launcher: Launcher) -> None:
     simulator = SddcManagerSimulator(60, seed=2, credential_tasks=0.3, failed=0.3)
     with simulator.in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
+        launcher.environment = access(running)
         every = launcher.records("credentials")
         failed = launcher.records("credentials", "--failed")
         assert {task["id"] for task in failed} == {t["id"] for t in every if t["status"] == "FAILED"}

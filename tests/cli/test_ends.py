@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from access import access
 from launcher import Launcher
 
 import vcf_tasks_async as v
@@ -85,9 +86,7 @@ def sddc(launcher: Launcher) -> Iterator[SddcManagerSimulator]:
         300, failed=0.2, running=0.1, not_retryable=0, credential_tasks=0, latency=_latency, live=False
     )
     with simulator.in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
+        launcher.environment = access(running)
         yield running
 
 

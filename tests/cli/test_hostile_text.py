@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from access import access
 from launcher import Launcher
 
 from vcf_tasks_async.testing import SddcManagerSimulator
@@ -73,10 +74,7 @@ def _evil() -> Iterator[SddcManagerSimulator]:
 
 @pytest.fixture
 def evil(launcher: Launcher, _evil: SddcManagerSimulator) -> Launcher:
-    launcher.environment = {
-        "VCF_HOST": _evil.url, "VCF_USERNAME": _evil.username, "VCF_PASSWORD": _evil.password,
-        "VCF_CALL_TIMEOUT": "10",
-    }  # fmt: skip
+    launcher.environment = {**access(_evil), "VCF_CALL_TIMEOUT": "10"}
     return launcher
 
 

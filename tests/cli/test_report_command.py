@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from access import access
 from launcher import Ended, Launcher
 from report_tasks import Document
 from simulator_process import simulate
@@ -116,9 +117,7 @@ def test_ctrl_c_writes_what_was_read_and_leaves_a_report_that_is_there(
 ) -> None:
     simulator = SddcManagerSimulator(250, live=False)
     with simulator.in_thread() as running:
-        launcher.environment = {
-            "VCF_HOST": running.url, "VCF_USERNAME": running.username, "VCF_PASSWORD": running.password,
-        }  # fmt: skip
+        launcher.environment = access(running)
         running.faults.add(path="/v1/tasks", query={"pageNumber": "2"}, delay=60, times=None)
 
         def stopped(*argv: str) -> Ended:

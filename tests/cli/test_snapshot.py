@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from access import access
 from launcher import Launcher
 from simulator_process import simulate
 from terminal import VCF_TASKS, in_pipe
@@ -38,9 +39,7 @@ def sddc() -> Iterator[SddcManagerSimulator]:
 
 @pytest.fixture
 def site(launcher: Launcher, sddc: SddcManagerSimulator) -> Launcher:
-    launcher.environment = {
-        "VCF_HOST": sddc.url, "VCF_USERNAME": sddc.username, "VCF_PASSWORD": sddc.password,
-    }  # fmt: skip
+    launcher.environment = access(sddc)
     return launcher
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import aiohttp
 import pytest
+from access import access
 
 from vcf_tasks_async import PasswordAuth, Policy, TaskNotFound, TaskSession
 from vcf_tasks_async.testing import SddcManagerSimulator
@@ -82,9 +83,8 @@ async def test_each_attempt_is_a_span_and_a_figure_and_none_tells_a_token_or_an_
 
 async def test_the_program_lists_and_tells() -> None:
     async with SddcManagerSimulator(20, live=False) as sddc:
-        names = {"VCF_HOST": sddc.url, "VCF_USERNAME": sddc.username, "VCF_PASSWORD": sddc.password}
         program = await asyncio.create_subprocess_exec(
-            sys.executable, str(PROGRAM), env={**os.environ, **names}, stdout=asyncio.subprocess.PIPE
+            sys.executable, str(PROGRAM), env={**os.environ, **access(sddc)}, stdout=asyncio.subprocess.PIPE
         )
         said, _ = await program.communicate()
         assert program.returncode == 0

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from access import access
 
 from vcf_tasks_async.testing import SddcManagerSimulator
 
@@ -39,11 +40,10 @@ class Service:
 @asynccontextmanager
 async def serving(sddc: SddcManagerSimulator) -> AsyncIterator[Service]:
     """The service, until the block is left or it ended by itself."""
-    names = {"VCF_HOST": sddc.url, "VCF_USERNAME": sddc.username, "VCF_PASSWORD": sddc.password}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "service:app", "--port", "0",
         "--timeout-graceful-shutdown", "10",
-        env={**os.environ, **names}, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **access(sddc)}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
     said = b""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from access import access
 from aiohttp import web
 
 from vcf_tasks_async.testing import SddcManagerSimulator
@@ -22,6 +23,8 @@ from vcf_tasks_async.testing import SddcManagerSimulator
 signature = pytest.importorskip("slack_sdk.signature")
 PROGRAM = Path(__file__).parents[2] / "examples" / "slack_bot.py"
 SECRET = "the signing secret"
+# Enough of those that run to let them fail, and of those that failed to be retried.
+TASKS = {"running": 0.5, "failed": 0.2, "not_retryable": 0, "credential_tasks": 0, "zombies": 0}
 
 
 # Slack's documentation of chat.postMessage: no formatting, no link out of a bare address or name, no preview.
@@ -107,8 +110,7 @@ async def bot(
     sddc: SddcManagerSimulator, slack: Slack, place: Path, **more: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     names = {
-        "VCF_HOST": sddc.url, "VCF_USERNAME": sddc.username, "VCF_PASSWORD": sddc.password,
-        "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": SECRET, "SLACK_CHANNEL": "C1",
+        **access(sddc), "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": SECRET, "SLACK_CHANNEL": "C1",
         "SLACK_URL": slack.url, "POLL_SECONDS": "0.1", "PLACE": str(place), "PORT": "0", **more,
     }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
@@ -152,17 +154,21 @@ def settled(place: Path) -> bool:
     return place.exists() and json.loads(place.read_text())["cursor"] is not None
 
 
+async def has_settled(slack: Slack, place: Path) -> None:
+    """The bot has seen what is there and written down where it stands; from here on *slack* looks at that."""
+    while not settled(place):
+        await asyncio.sleep(0.01)
+    slack.place = place
+
+
 async def test_the_bot_tells_failures_over_a_kill_and_retries_once_when_asked(
     slack: Slack, tmp_path: Path
 ) -> None:
     place = tmp_path / "place.json"
-    options = {"running": 0.5, "failed": 0.2, "not_retryable": 0, "credential_tasks": 0, "zombies": 0}
-    with SddcManagerSimulator(30, speed=0, **options).in_thread() as sddc:
+    with SddcManagerSimulator(30, speed=0, **TASKS).in_thread() as sddc:
         first, second, third = sddc.ids("In Progress")[:3]
         async with bot(sddc, slack, place) as (process, _):
-            while not settled(place):
-                await asyncio.sleep(0.01)
-            slack.place = place
+            await has_settled(slack, place)
             sddc.fail(first, "<!channel> the disk & the clock \x1b[2J")
             text = await slack.hear(first)
             assert "&lt;!channel&gt; the disk &amp; the clock" in text
@@ -199,14 +205,11 @@ async def test_what_slack_does_not_take_is_told_later_and_sigterm_waits_for_answ
     slack: Slack, tmp_path: Path
 ) -> None:
     place = tmp_path / "place.json"
-    options = {"running": 0.5, "failed": 0.2, "not_retryable": 0, "credential_tasks": 0, "zombies": 0}
-    with SddcManagerSimulator(30, speed=0, **options).in_thread() as sddc:
+    with SddcManagerSimulator(30, speed=0, **TASKS).in_thread() as sddc:
         first, second = sddc.ids("In Progress")[:2]
         failed = sddc.ids("Failed")[0]
         async with bot(sddc, slack, place, GRACE_SECONDS="0.1") as (process, url):
-            while not settled(place):
-                await asyncio.sleep(0.01)
-            slack.place = place
+            await has_settled(slack, place)
             slack.refusals = (gone() for _ in repeat(None))
             sddc.fail(first, "\x1b[2J")
             while len(slack.refused) < 3:

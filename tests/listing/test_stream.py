@@ -9,15 +9,15 @@ import gc
 import types
 
 import pytest
-from spawner import Spawner
 from world import Server, World
 
 from vcf_tasks_async import DecodeError, ServerError, Status, TaskFilter, TaskStream, UsageError
+from vcf_tasks_async.nursery import Nursery
 from vcf_tasks_async.pages import decode_page
 from vcf_tasks_async.stream import SkippingStream
 
 
-class Fetcher(Spawner):
+class Fetcher(Nursery):
     """Pages of a world, each after so many turns of the loop; counts what is in flight."""
 
     def __init__(self, server: Server, *, turns: int = 1) -> None:
@@ -56,7 +56,7 @@ class Fetcher(Spawner):
 
     def stream(self, where=None, *, page_size=100, prefetch=4, strict=False, kind=TaskStream):
         where = where or TaskFilter()
-        return kind(self, self.spawn, where, page_size=page_size, prefetch=prefetch, strict=strict)
+        return kind(self, self.start, where, page_size=page_size, prefetch=prefetch, strict=strict)
 
 
 def fetcher(tasks=1000, **options) -> Fetcher:
