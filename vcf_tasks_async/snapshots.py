@@ -12,11 +12,11 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeVar
 
 import attrs
 
@@ -27,6 +27,8 @@ from vcf_tasks_async.models import Task
 from vcf_tasks_async.scrubbing import Scrubber
 from vcf_tasks_async.secret import MASK
 from vcf_tasks_async.session import TaskSession
+
+T = TypeVar("T")
 
 _FORMAT: Final = "vcf-tasks-snapshot"
 _VERSION: Final = 1
@@ -125,10 +127,10 @@ async def write_snapshot(
     with _whole_file(Path(path)) as file:
         left_out: list[str] = []
         # Before the tasks: the passwords in them are taken out of whatever else is written.
-        credentials = await _credential_tasks(session, scrubber, left_out)
+        credentials = await _had(_credential_tasks(session, scrubber), "credential tasks", left_out)
         # Before the settings: to refuse those tells nothing of the product.
         product = None if left_out else _product(credentials)
-        settings = await _settings(session, left_out)
+        settings = await _had(session.settings(), "settings", left_out)
         head = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -136,7 +138,7 @@ async def write_snapshot(
             "names": "kept" if keep_names else "replaced",
             "release": release or ("9.1" if settings is not None else None),
             "product": product,
-            "settings": scrubber.scrub(settings),
+            "settings": None if settings is None else scrubber.scrub(settings.to_json()),
         }
         file.write(f'{json.dumps(head)[:-1]}, "tasks": [\n')
         tasks, views = _Lines(file, scrubber), _Lines(file, scrubber)
@@ -183,31 +185,24 @@ class _Lines:
         self.masks += line.count(MASK)
 
 
-async def _settings(session: TaskSession, left_out: list[str]) -> dict[str, Any] | None:
+async def _had(reading: Awaitable[T], what: str, left_out: list[str]) -> T | None:
+    """What *reading* brings; None where there is no such thing, or it is refused, which is noted."""
     try:
-        return (await session.settings()).to_json()
+        return await reading
     except UnsupportedError:
         return None
     except ApiError as error:
-        left_out.append(f"no settings ({error.status})")
+        left_out.append(f"no {what} ({error.status})")
         return None
 
 
-async def _credential_tasks(
-    session: TaskSession, scrubber: Scrubber, left_out: list[str]
-) -> dict[str, dict[str, Any]] | None:
-    """Them by id, not scrubbed yet, passwords apart; None where there are none to be had."""
+async def _credential_tasks(session: TaskSession, scrubber: Scrubber) -> dict[str, dict[str, Any]]:
+    """Them by id, not scrubbed yet, passwords apart."""
     found = {}
-    try:
-        async with session.credentials.stream() as stream:
-            async for task in stream:
-                scrubber.add_secrets(secret.reveal() for secret in secrets_in(task))
-                found[task.id] = task.to_json()
-    except UnsupportedError:
-        return None
-    except ApiError as error:
-        left_out.append(f"no credential tasks ({error.status})")
-        return None
+    async with session.credentials.stream() as stream:
+        async for task in stream:
+            scrubber.add_secrets(secret.reveal() for secret in secrets_in(task))
+            found[task.id] = task.to_json()
     return found
 
 

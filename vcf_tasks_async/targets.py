@@ -7,7 +7,9 @@ from typing import Any
 
 import anyio
 
+from vcf_tasks_async.address import checked_id
 from vcf_tasks_async.errors import UsageError
+from vcf_tasks_async.models import Task
 from vcf_tasks_async.steps import AnyTask
 
 Target = AnyTask | str
@@ -28,6 +30,16 @@ def iterable(targets: Any, otherwise: str) -> Iterable[Any]:
 def any_iterable(targets: Any, otherwise: str) -> Iterable[Any] | AsyncIterable[Any]:
     """As `iterable`, and what can be gone through with ``async for`` as well."""
     return targets if isinstance(targets, AsyncIterable) else iterable(targets, otherwise)
+
+
+def ids_of(targets: Any, otherwise: str) -> dict[str, None]:
+    """The ids of *targets*, tasks or task ids, in order and each once.
+
+    Raises:
+        UsageError: they can't be gone through (*otherwise* is its text), or one is no task id.
+    """
+    given = iterable(targets, otherwise)
+    return dict.fromkeys(checked_id(each.id if isinstance(each, Task) else each) for each in given)
 
 
 class Source:

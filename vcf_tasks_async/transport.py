@@ -43,6 +43,7 @@ _KEEP_ALIVE: Final = 90.0
 _CONNECT_SHARE: Final = 0.8
 # What aiohttp itself never sends again, see `_once`.
 _SENT_ONCE: Final = frozenset({"PATCH", "POST"})
+_JUST_ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 async def open_http(tls: Tls | None, address: Address) -> tuple[aiohttp.ClientSession, Any]:
@@ -225,9 +226,7 @@ def _broken_tls(error: BaseException) -> ssl.SSLError | None:
     """The TLS failure behind *error*; a connection that just ended is none."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLError) and not isinstance(
-            cause, ssl.SSLEOFError | ssl.SSLZeroReturnError
-        ):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _JUST_ENDED):
             return cause
         cause = cause.__cause__
     return None

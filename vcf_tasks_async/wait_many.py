@@ -6,14 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from vcf_tasks_async.address import checked_id
 from vcf_tasks_async.checks import checked_limit
 from vcf_tasks_async.errors import WaitError
 from vcf_tasks_async.following import Timer
 from vcf_tasks_async.mailbox import Empty, Mailbox
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling
-from vcf_tasks_async.targets import iterable
+from vcf_tasks_async.targets import ids_of
 from vcf_tasks_async.waiting import Wait, Waits
 
 
@@ -40,9 +39,8 @@ class TaskWaits(Mailbox[Task]):
         after_retry: bool | None = None,
     ) -> None:
         checked_limit("timeout", timeout)
-        given = iterable(targets, "targets takes an iterable of tasks or task ids: [task_id] for one")
-        several = dict.fromkeys(checked_id(each.id if isinstance(each, Task) else each) for each in given)
-        self._ended = _Ended(waits, tuple(several), timeout, polling, after_retry)
+        ids = ids_of(targets, "targets takes an iterable of tasks or task ids: [task_id] for one")
+        self._ended = _Ended(waits, tuple(ids), timeout, polling, after_retry)
         super().__init__(self._ended)
 
     @property

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import attrs
 
-from vcf_tasks_async.address import checked_id
 from vcf_tasks_async.cursor import Told, from_cursor
 from vcf_tasks_async.errors import VcfTasksError, WaitError
 from vcf_tasks_async.events import EventKind, Mark, TaskEvent, changes, told_up_to
@@ -23,7 +22,7 @@ from vcf_tasks_async.following import Following
 from vcf_tasks_async.mailbox import Empty, Mailbox
 from vcf_tasks_async.models import Task
 from vcf_tasks_async.policy import Polling
-from vcf_tasks_async.targets import iterable
+from vcf_tasks_async.targets import ids_of
 
 # Tasks with news that wait for the reader. What is beyond is passed over, and seen again at a later look.
 _MOST_NEWS: Final = 1000
@@ -63,8 +62,7 @@ class TaskWatch(Mailbox[TaskEvent]):
         if where is None or isinstance(where, TaskFilter):
             self._feed = Feed(poller, where or TaskFilter(), None, polling, told, initial, manager)
         else:
-            given = iterable(where, "where takes a TaskFilter, or an iterable of task ids: [task_id] for one")
-            ids = {checked_id(each.id if isinstance(each, Task) else each): None for each in given}
+            ids = ids_of(where, "where takes a TaskFilter, or an iterable of task ids: [task_id] for one")
             self._feed = Feed(poller, None, ids, polling, told, initial, manager)
         super().__init__(self._feed)
 
