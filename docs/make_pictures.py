@@ -27,8 +27,8 @@ WINGS = {
     "wire": (
         "the way to SDDC Manager",
         (
-            "address answers api auth caller calls credential_api policy secret secret_sources slots tokens "
-            "transport wiring"
+            "address answers api auth caller calls clocks connections credential_api policy secret "
+            "secret_sources slots tokens transport wiring"
         ),
     ),
     "reading": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -135,7 +135,8 @@ def task_path(task_id: str, prefix: str = "/v1/tasks") -> str:
         >>> task_path("16ab8935-805b-4edf-aace-72c98134f667")
         '/v1/tasks/16ab8935-805b-4edf-aace-72c98134f667'
     """
-    return f"{prefix}/{quote(checked_id(task_id), safe='')}"
+    # Nothing that is in an id has to be quoted in a path.
+    return f"{prefix}/{checked_id(task_id)}"
 
 
 def checked_id(task_id: object) -> str:

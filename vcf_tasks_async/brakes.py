@@ -11,7 +11,7 @@ from vcf_tasks_async.outcomes import Result
 _SAMPLE: Final = 20
 # Seconds by which an event loop may be late.
 _LATENESS: Final = 0.01
-_BAD: Final = frozenset({Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN})
+_BAD: Final = (Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN)
 
 
 class Pace:
@@ -42,6 +42,8 @@ class Pace:
 
     def turn(self, now: float) -> float:
         """The moment at which the caller may go ahead. Turns that nobody took don't add up."""
+        if not self._gap:
+            return now
         moment = max(now, self._next)
         self._next = moment + self._gap
         return moment
@@ -53,6 +55,8 @@ class Pace:
             now: this moment.
             again: the server had said later, and this is later: it leaves, and the others stand back.
         """
+        if not self._gap:
+            return True
         if not again and now < self._free - self._leeway:
             return False
         self._free = max(now, self._free) + self._gap
@@ -74,6 +78,7 @@ class StopRule:
     """
 
     def __init__(self, stop_after: float | None) -> None:
+        self._never = stop_after is None
         self._in_a_row: int | None = None
         self._share: float | None = None
         if isinstance(stop_after, int) and not isinstance(stop_after, bool) and stop_after >= 1:
@@ -88,7 +93,7 @@ class StopRule:
 
     def feed(self, result: Result) -> str | None:
         """One more result; why the run is to end, or None."""
-        if result is Result.SKIPPED:
+        if self._never or result is Result.SKIPPED:
             return None
         bad = result in _BAD
         self._known += 1

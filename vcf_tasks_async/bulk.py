@@ -176,6 +176,7 @@ class BulkRun(AsyncIterator[Outcome]):
     async def _run(self) -> None:
         options, loop = self._options, asyncio.get_running_loop()
         started = loop.time()
+        self._dispatch.clock = loop.time
         self._group = anyio.create_task_group()
         try:
             await through(self._open_journal())
@@ -235,8 +236,7 @@ class BulkRun(AsyncIterator[Outcome]):
             target = await self._source.take()
             if target is None:
                 return
-            task = None if isinstance(target, str) else target
-            task_id = target if isinstance(target, str) else target.id
+            task, task_id = (None, target) if isinstance(target, str) else (target, target.id)
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
                 if self._turn.is_over():

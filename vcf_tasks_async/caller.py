@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -15,6 +15,7 @@ import anyio
 
 from vcf_tasks_async.answers import Answer, Trouble, error_for, undecodable
 from vcf_tasks_async.calls import Call, Reply, TokenSource
+from vcf_tasks_async.clocks import Clocks
 from vcf_tasks_async.codec import decode_error
 from vcf_tasks_async.errors import DeadlineError, DecodeError, NotSentError, UsageError, VcfTasksError
 from vcf_tasks_async.masking import masked_sample
@@ -57,6 +58,7 @@ class Caller:
         policy: deadlines, pauses and repeats.
         concurrency: attempts in flight at most.
         rng: for jitter.
+        clocks: those of the session.
         share: this session's place in a bound that several share.
     """
 
@@ -68,6 +70,7 @@ class Caller:
         *,
         concurrency: int,
         rng: Random,
+        clocks: Clocks,
         share: Share | None = None,
     ) -> None:
         self._transport = transport
@@ -77,17 +80,15 @@ class Caller:
         self._share = share
         self._budget = RepeatBudget(policy.budget)
         self._rng = rng
+        self._least_for_write = min(_LEAST, policy.attempt_timeout / 10)
         self._closing = asyncio.Event()
-        self._clocks: set[asyncio.Timeout] = set()
+        self._clocks = clocks
 
     def close(self) -> None:
         """Send nothing more, and end what is under way: whoever queues, pauses or waits is told at once."""
         self._closing.set()
-        now = asyncio.get_running_loop().time()
-        for clock in tuple(self._clocks):
-            if not clock.expired():
-                clock.reschedule(now)
         self._transport.close()
+        self._clocks.strike_all()
 
     async def sleep(self, pause: float) -> None:
         """Sleep for *pause* seconds, or until the session closes."""
@@ -109,23 +110,23 @@ class Caller:
             TransportError: no usable answer to a read.
             DecodeError: an answer to a read that can't be read.
         """
-        ends = asyncio.get_running_loop().time() + (call.deadline or self._policy.deadline)
+        ends = self._clocks.now() + (call.deadline or self._policy.deadline)
         self._budget.give()
         attempts = renewals = 0
         while True:
-            token = await self._enter(call, tokens, ends, attempts)
+            token = self._enter_at_once(tokens) or await self._enter(call, tokens, ends, attempts)
             try:
                 self._check(call, tokens, ends, attempts)
                 attempts += 1
                 outcome = await self._transport.attempt(call, token, ends)
             finally:
                 self._leave(tokens)
-            if token is not None and tokens is not None and _took_the_token(outcome):
+            if tokens is not None and token is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
                 if call.arrived is not None:
                     call.arrived()
-                result = await self._result(call, outcome, token)
+                result = await self._read(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
                 outcome = result
@@ -154,6 +155,14 @@ class Caller:
             )  # fmt: skip
             call.gate.came_back()
             await self.sleep(pause)
+
+    def _enter_at_once(self, tokens: TokenSource | None) -> Secret | None:
+        """What `_enter` does, where nothing has to be waited for; None where something has."""
+        if tokens is None or self._share is not None or not self._slots.value:
+            return None
+        if (token := tokens.current()) is not None:
+            self._slots.acquire_nowait()
+        return token
 
     async def _enter(
         self, call: Call[T], tokens: TokenSource | None, ends: float, attempts: int
@@ -184,9 +193,14 @@ class Caller:
             # It expired or was rejected while we queued.
             self._leave(tokens)
 
-    async def _result(self, call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
-        if self._share is None or len(answer.body) < _LARGE:
-            return await _result(call, answer, token)
+    def _read(
+        self, call: Call[T], answer: Answer, token: Secret | None
+    ) -> Coroutine[Any, Any, tuple[T] | Trouble]:
+        in_turn = self._share is not None and len(answer.body) >= _LARGE
+        return self._read_in_turn(call, answer, token) if in_turn else _result(call, answer, token)
+
+    async def _read_in_turn(self, call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
+        assert self._share is not None
         async with self._share.decoding:
             return await _result(call, answer, token)
 
@@ -203,12 +217,8 @@ class Caller:
     async def _until(self, ends: float, work: Awaitable[T], call: Call[Any], attempts: int, what: str) -> T:
         """*work*, unless the call's deadline or the end of the session comes first."""
         try:
-            async with asyncio.timeout_at(ends) as clock:
-                self._clocks.add(clock)
-                try:
-                    return await work
-                finally:
-                    self._clocks.discard(clock)
+            with self._clocks.until(ends):
+                return await work
         except TimeoutError as error:
             if isinstance(error, VcfTasksError):
                 raise
@@ -226,7 +236,7 @@ class Caller:
 
     def _was_cut_short(self, call: Call[Any], failure: Failure, ends: float) -> bool:
         """Whether it was the deadline that ended a read, for whom nothing else is to be told."""
-        over = asyncio.get_running_loop().time() >= ends - _TICK
+        over = self._clocks.now() >= ends - _TICK
         return call.safe and failure.fate is Fate.LOST and over and not self._closing.is_set()
 
     def _least(self, call: Call[Any]) -> float:
@@ -237,7 +247,7 @@ class Caller:
         if call.safe:
             return 0.0
         seconds = call.deadline or self._policy.deadline
-        return min(_LEAST, self._policy.attempt_timeout / 10, seconds / 10)
+        return min(self._least_for_write, seconds / 10)
 
     def _check(self, call: Call[Any], tokens: TokenSource | None, ends: float, attempts: int) -> None:
         """Whether *call* may go out at all."""
@@ -246,7 +256,7 @@ class Caller:
             raise _closed()
         if not self._transport.is_usable:
             raise UsageError("the aiohttp session that was lent is closed: keep it open as long as this one")
-        if asyncio.get_running_loop().time() + self._least(call) > ends:
+        if self._clocks.now() + self._least(call) > ends:
             raise self._deadline(call, attempts, _FOR_SLOT)
         if not call.gate.may_leave():
             raise NotSentError(
@@ -266,7 +276,7 @@ class Caller:
         self, call: Call[Any], failure: Failure, attempt: int, ends: float, *, crowded: bool
     ) -> float | None:
         """Seconds until *attempt*; None when there is to be none: by the rules, the clock or the budget."""
-        left = ends - self._least(call) - asyncio.get_running_loop().time()
+        left = ends - self._least(call) - self._clocks.now()
         if crowded:
             # Takes nothing from the budget, which is for trouble.
             politely = polite_pause(attempt, failure.retry_after, self._policy, rng=self._rng)

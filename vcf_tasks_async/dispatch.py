@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final, Protocol
 
 import attrs
@@ -34,7 +35,7 @@ class Writes(Protocol):
     """What `writes.Writer` is to a run."""
 
     async def send(
-        self, action: Action, task_id: str, gate: Gate, *, before: Before, after_lost: bool
+        self, action: Action, task_id: str, gate: Gate, *, since: float, before: Before, after_lost: bool
     ) -> Outcome | Lost: ...
     async def settle(self, action: Action, task_id: str, before: Sighting | None, lost: Lost) -> Outcome: ...
     async def resume(
@@ -57,8 +58,9 @@ class _Passage:
     """One target in work, and the gate that its write passes.
 
     Attributes:
+        run: whose it is.
         task: the target, where it was given as a task.
-        started: loop time at which it was taken up.
+        since: loop time at which it was taken up.
         earlier: what an earlier run noted, where its write may have been applied.
         is_open: no look has told yet what became of the earlier run's write.
         is_out: the write is on its way, or was lost there.
@@ -66,11 +68,9 @@ class _Passage:
         came_too_soon: the pace did not let it pass.
     """
 
-    pace: Pace
-    stopping: asyncio.Event
-    action: Action
+    run: Dispatch
     task: AnyTask | None
-    started: float
+    since: float
     earlier: Earlier | None = None
     is_open: bool = False
     is_out: bool = False
@@ -81,13 +81,13 @@ class _Passage:
         """How the task looked before it was written to; what was compared with a look comes first."""
         if self.earlier is not None and self.earlier.before is not None:
             return self.earlier.before
-        return sighted(self.action, self.task)
+        return sighted(self.run.action, self.task)
 
     def may_leave(self) -> bool:
-        if self.stopping.is_set():
+        run = self.run
+        if run.stopping.is_set():
             return False
-        now = asyncio.get_running_loop().time()
-        self.came_too_soon = not self.pace.leave(now, again=self.sendings > 0)
+        self.came_too_soon = not run.pace.leave(run.clock(), again=self.sendings > 0)
         if self.came_too_soon:
             return False
         self.sendings += 1
@@ -108,6 +108,9 @@ class Dispatch:
         force: send what makes no sense as well.
         dry_run: send nothing.
         stopping: set when no new write may start.
+
+    Attributes:
+        clock: loop time, once the run has begun.
     """
 
     def __init__(
@@ -120,12 +123,13 @@ class Dispatch:
         dry_run: bool,
         stopping: asyncio.Event,
     ) -> None:
-        self._action = action
+        self.action = action
         self._writes = writes
-        self._pace = pace
+        self.pace = pace
         self._force = force
         self._dry_run = dry_run
-        self._stopping = stopping
+        self.stopping = stopping
+        self.clock: Callable[[], float] = monotonic
         self.journal: Journal | None = None
         self._in_work: dict[str, _Passage] = {}
 
@@ -138,7 +142,7 @@ class Dispatch:
             return self._echo(task_id, earlier, task)
         if (unsendable := self._unsendable(task_id, task, earlier)) is not None:
             return unsendable
-        passage = _Passage(self._pace, self._stopping, self._action, task, asyncio.get_running_loop().time())
+        passage = _Passage(self, task, self.clock())
         self._in_work[task_id] = passage
         if earlier is not None and earlier.is_open:
             # Whatever it shows now may be our doing: looked at before it is judged.
@@ -153,7 +157,7 @@ class Dispatch:
         passage = self._in_work[task_id]
         if sent.earlier is not None:
             earlier = sent.earlier
-            resumed = await self._writes.resume(self._action, task_id, earlier.before, earlier.at)
+            resumed = await self._writes.resume(self.action, task_id, earlier.before, earlier.at)
             passage.is_open = False
             known = resumed or self._unsendable(task_id, sent.task, None)
             again = known or await self._send(task_id, passage)
@@ -161,13 +165,12 @@ class Dispatch:
                 return self._known(task_id, again)
             lost = again.lost
         assert lost is not None
-        outcome = await self._writes.settle(self._action, task_id, passage.before(), lost)
+        outcome = await self._writes.settle(self.action, task_id, passage.before(), lost)
         return self._known(task_id, outcome)
 
     async def follow(self, outcome: Outcome, task: AnyTask | None, follow: Follow) -> Outcome:
         """*outcome* with the task as it ended, once it has."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = self.clock()
         try:
             final: Task | None = await follow(outcome.task_id, task)
             reason = outcome.reason
@@ -176,7 +179,9 @@ class Dispatch:
         except VcfTasksError as error:
             final = error.task if isinstance(error, WaitError) else None
             reason = f"accepted; its end is not known: {error}"
-        return attrs.evolve(outcome, final=final, reason=reason, elapsed=outcome.elapsed + clock() - started)
+        return attrs.evolve(
+            outcome, final=final, reason=reason, elapsed=outcome.elapsed + self.clock() - started
+        )
 
     def cut_off(self, task_id: str) -> Outcome:
         """The outcome of a target that was in work when the run was cut off."""
@@ -212,7 +217,7 @@ class Dispatch:
     def _echo(self, task_id: str, earlier: Earlier, task: AnyTask | None = None) -> Outcome:
         assert earlier.result is not None
         reason = f"in an earlier run, by the journal{f': {earlier.reason}' if earlier.reason else ''}"
-        if earlier.result is Result.ACCEPTED and self._action.is_retry and task is not None and task.failed:
+        if earlier.result is Result.ACCEPTED and self.action.is_retry and task is not None and task.failed:
             # The old failure that still shows, or a new one: a journal is of one run, so it can't matter.
             reason = f"{reason}; a new retry takes a new journal"
         return self._outcome(task_id, earlier.result, reason)
@@ -225,19 +230,19 @@ class Dispatch:
             return attrs.evolve(self._outcome(task_id, Result.SKIPPED, str(error)), error=error)
         is_open = earlier is not None and earlier.is_open
         # Whatever an open one shows now may be our doing: looked at before it is judged.
-        reason = None if task is None or self._force or is_open else why_not(self._action, task)
+        reason = None if task is None or self._force or is_open else why_not(self.action, task)
         if reason is None and self._dry_run:
-            reason = f"dry run: its {self._action.value} would be sent"
+            reason = f"dry run: its {self.action.value} would be sent"
             if is_open:
                 reason = "dry run: an earlier run may have sent it, so it would be looked at first"
         return None if reason is None else self._outcome(task_id, Result.SKIPPED, reason)
 
     async def _send(self, task_id: str, passage: _Passage) -> Outcome | Sent:
         while True:
-            moment = self._pace.turn(now := asyncio.get_running_loop().time())
+            moment = self.pace.turn(now := self.clock())
             if moment > now:
                 await self._until(moment)
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 return self._outcome(task_id, Result.NOT_SENT, _NO_TURN)
             if self.journal is not None:
                 # Anew at each turn: the write leaves within its deadline after this.
@@ -245,9 +250,10 @@ class Dispatch:
             passage.came_too_soon = False
             try:
                 sent = await self._writes.send(
-                    self._action,
+                    self.action,
                     task_id,
                     passage,
+                    since=passage.since,
                     before=passage.before,
                     after_lost=passage.earlier is not None,
                 )
@@ -265,24 +271,15 @@ class Dispatch:
         """Wait for *moment*, or for the end of the run."""
         try:
             async with asyncio.timeout_at(moment):
-                await self._stopping.wait()
+                await self.stopping.wait()
         except TimeoutError:
             pass
 
     def _known(self, task_id: str, outcome: Outcome) -> Outcome:
         """*outcome*, with which the target is no longer in work."""
-        elapsed = asyncio.get_running_loop().time() - self._in_work.pop(task_id).started
-        # Every target's way ends here, and `attrs.evolve` takes thrice as long.
-        return Outcome(
-            outcome.task_id,
-            outcome.action,
-            outcome.result,
-            outcome.reason,
-            outcome.error,
-            outcome.attempts,
-            elapsed,
-            outcome.final,
-        )
+        since = self._in_work.pop(task_id).since
+        # Whoever sent it has counted from then on already: `attrs.evolve` is dear where nothing went wrong.
+        return outcome if outcome.elapsed else attrs.evolve(outcome, elapsed=self.clock() - since)
 
     def _outcome(self, task_id: str, result: Result, reason: str) -> Outcome:
-        return Outcome(task_id, self._action, result, reason)
+        return Outcome(task_id, self.action, result, reason)

@@ -11,6 +11,7 @@ from vcf_tasks_async.address import Tls, checked_id, parse_address, parse_proxy
 from vcf_tasks_async.auth import ApiKeyAuth, Auth, BearerAuth, IdTokenAuth, PasswordAuth
 from vcf_tasks_async.checks import checked_count, checked_size
 from vcf_tasks_async.collection import TaskCollection
+from vcf_tasks_async.connections import check_lent
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.filters import TaskFilter, checked_filter
 from vcf_tasks_async.folding import compact
@@ -19,7 +20,6 @@ from vcf_tasks_async.models import Task, TaskPage
 from vcf_tasks_async.policy import Policy
 from vcf_tasks_async.slots import Limiter
 from vcf_tasks_async.stream import TaskStream
-from vcf_tasks_async.transport import check_lent
 from vcf_tasks_async.upkeep import Upkeep
 from vcf_tasks_async.wiring import Plan, Wiring
 

@@ -1,86 +1,41 @@
 """One attempt over HTTP, done right: what is sent, its clock, its caps, and what its failure means.
 
-aiohttp lives here and nowhere else. Which attempts are made, and when, is `caller`'s; what a failure
-means for the person, `answers`'.
+aiohttp lives here and in `connections`, and nowhere else. Which attempts are made, and when, is `caller`'s;
+what a failure means for the person, `answers`'.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import select
 import ssl
-from contextlib import AbstractAsyncContextManager
-from contextvars import ContextVar
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, Final
-from weakref import WeakSet
 
 import aiohttp
-import anyio
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
+from aiohttp import hdrs
+from yarl import URL
 
-from vcf_tasks_async.address import Address, Tls, make_context
+from vcf_tasks_async.address import Address
 from vcf_tasks_async.answers import Answer, Trouble, lost, no_tls, not_sent, refused, too_large
 from vcf_tasks_async.calls import Call
+from vcf_tasks_async.clocks import Clocks
+from vcf_tasks_async.connections import HEADERS, Connector, waiting
 from vcf_tasks_async.errors import UsageError
 from vcf_tasks_async.masking import masked
 from vcf_tasks_async.policy import Fate, parse_retry_after
 from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.text import inert
 
-_log = logging.getLogger("vcf_tasks_async")
-
 # Decoded bytes. A page of 100 real tasks is some 440 KB; whatever is over this is no page.
 BODY_CAP: Final = 64 * 1024 * 1024
 ERROR_CAP: Final = 64 * 1024
-# Longer than any pause between polls: aiohttp's 15 s would connect anew at every look.
-_KEEP_ALIVE: Final = 90.0
 # Share of an attempt's time after which a connection that is not there yet is given up: so it is known
 # that nothing was sent.
 _CONNECT_SHARE: Final = 0.8
 # What aiohttp itself never sends again, see `_once`.
 _SENT_ONCE: Final = frozenset({"PATCH", "POST"})
 _JUST_ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-
-async def open_http(tls: Tls | None, address: Address) -> tuple[aiohttp.ClientSession, Any]:
-    """A client session of our own, and what goes into its ``ssl``.
-
-    No cookies, no proxy or netrc from the environment, no limit below our own slots.
-    """
-    verdict = await ssl_verdict(tls, address)
-    http = aiohttp.ClientSession(
-        connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-    )
-    return http, verdict
-
-
-async def ssl_verdict(tls: Tls | None, address: Address) -> Any:
-    """What aiohttp takes as ``ssl`` for *tls*: a context, a fingerprint, or False with a warning."""
-    if not address.base.startswith("https:"):
-        return True
-    tls = tls or Tls()
-    if not tls.verify:
-        _log.warning("the certificate of %s is not verified: whoever answers gets the password", address.name)
-        return False
-    if tls.fingerprint is not None:
-        return aiohttp.Fingerprint(bytes.fromhex(tls.fingerprint))
-    return await anyio.to_thread.run_sync(make_context, tls)
-
-
-def check_lent(http: object) -> None:
-    """Whether *http* can be a session to send through.
-
-    Raises:
-        UsageError: it can't.
-    """
-    if http is not None and not isinstance(http, aiohttp.ClientSession):
-        raise UsageError("http takes an aiohttp.ClientSession that is open, or nothing")
 
 
 class Transport:
@@ -91,8 +46,8 @@ class Transport:
         http: the aiohttp session; not closed here.
         ssl: what aiohttp takes as ``ssl``; None leaves it to a lent session.
         proxy: URL of a proxy, or None.
-        user_agent: how we call ourselves.
         attempt_timeout: seconds for one attempt at most.
+        clocks: those of the session.
     """
 
     def __init__(
@@ -100,14 +55,18 @@ class Transport:
         address: Address,
         http: aiohttp.ClientSession,
         *,
+        clocks: Clocks,
         ssl: Any,
         proxy: str | None,
-        user_agent: str,
         attempt_timeout: float,
     ) -> None:
         self._address = address
         self._http = http
-        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        self._base = URL(address.base, encoded=True)
+        self._prefix = self._base.raw_path.rstrip("/")
+        self._is_own = isinstance(http.connector, Connector)
+        # Our own session has them already.
+        self._headers = {} if self._is_own else HEADERS
         self._attempt_timeout = attempt_timeout
         self._options: dict[str, Any] = {
             "allow_redirects": False,
@@ -120,7 +79,7 @@ class Transport:
             self._options["ssl"] = ssl
         if proxy is not None:
             self._options["proxy"] = proxy
-        self._clocks: set[asyncio.Timeout] = set()
+        self._clocks = clocks
         self._closing = False
 
     @property
@@ -129,12 +88,8 @@ class Transport:
         return not self._http.closed
 
     def close(self) -> None:
-        """End what is on its way; whoever waits for it is told at once."""
+        """From now on, what is cut off was cut off by the end of the session."""
         self._closing = True
-        now = asyncio.get_running_loop().time()
-        for clock in tuple(self._clocks):
-            if not clock.expired():
-                clock.reschedule(now)
 
     async def attempt(self, call: Call[Any], token: Secret | None, ends: float) -> Answer | Trouble:
         """Send once and read the answer to its end. Never raises for the network's sake.
@@ -144,26 +99,27 @@ class Transport:
             token: the access token, or None for a token call.
             ends: loop time at which the whole call is over.
         """
-        now = asyncio.get_running_loop().time()
+        now = self._clocks.now()
         window = min(ends - now, self._attempt_timeout)
         cancelled: tuple[Any, ...] | None = None
-        waiting: list[str] = []
-        if isinstance(self._http.connector, _Connector):
-            waiting.append("for a connection")
-            _waiting.set(waiting)
+        waits: list[str] = []
+        if self._is_own:
+            waits.append("for a connection")
+            waiting.set(waits)
         # Exceptions stay in here: their tracebacks would hold aiohttp's frames, and those the header.
         try:
-            async with asyncio.timeout_at(now + window) as clock:
-                self._clocks.add(clock)
+            with self._clocks.until(now + window):
+                response = await self._request(call, token, window)
                 try:
-                    async with self._request(call, token, window) as response:
-                        return await _read(response, call, token)
+                    return await _read(response, call, token)
                 finally:
-                    self._clocks.discard(clock)
+                    # Given back already, as soon as the answer was whole.
+                    if not response.closed:
+                        response.release()
         except asyncio.CancelledError as error:
             cancelled = error.args
         except TimeoutError as error:
-            if waiting or isinstance(error, aiohttp.ConnectionTimeoutError):
+            if waits or isinstance(error, aiohttp.ConnectionTimeoutError):
                 return not_sent("no connection in time")
             return lost("the session was closed" if self._closing else "no answer in time")
         except (aiohttp.ClientError, OSError) as error:
@@ -179,7 +135,7 @@ class Transport:
 
     def _request(
         self, call: Call[Any], token: Secret | None, window: float
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    ) -> Awaitable[aiohttp.ClientResponse]:
         options = self._options
         if window < self._attempt_timeout:
             # Still less for the connection: what has none when time runs out was provably not sent.
@@ -188,7 +144,7 @@ class Transport:
             options = {**options, "middlewares": (*self._middlewares, _once)}
         return self._http.request(
             call.method,
-            self._address.base + call.path,
+            self._base.with_path(self._prefix + call.path, encoded=True),
             params=call.query or None,
             data=call.body,
             headers=self._headers_of(call, token),
@@ -198,9 +154,9 @@ class Transport:
     def _headers_of(self, call: Call[Any], token: Secret | None) -> dict[str, str]:
         headers = self._headers.copy()
         if call.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers[hdrs.CONTENT_TYPE] = "application/json"
         if token is not None:
-            headers["Authorization"] = f"Bearer {token.reveal()}"
+            headers[hdrs.AUTHORIZATION] = f"Bearer {token.reveal()}"
         return headers
 
 
@@ -238,11 +194,14 @@ def _timeout(window: float) -> aiohttp.ClientTimeout:
 
 async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret | None) -> Answer | Trouble:
     """The answer in *response*, read to its end."""
-    status, headers = response.status, response.headers
+    status = response.status
     if status < 200:
         return lost("it switched to a protocol that nobody asked for")
     if status < 300:
-        if (response.content_length or 0) <= BODY_CAP:
+        length = response.content_length
+        if length == 0:
+            return Answer(status, b"")
+        if (length or 0) <= BODY_CAP:
             pieces, is_whole = await _read_capped(response, BODY_CAP)
             if is_whole:
                 return Answer(status, b"".join(pieces))
@@ -250,6 +209,7 @@ async def _read(response: aiohttp.ClientResponse, call: Call[Any], token: Secret
         return too_large(status, BODY_CAP) if call.safe else Answer(status, b"")
     # Of what is too long the beginning still tells a person something.
     pieces, _ = await _read_capped(response, ERROR_CAP)
+    headers = response.headers
     retry_after = parse_retry_after(
         headers.get("Retry-After"), date=headers.get("Date"), now=datetime.now(UTC)
     )
@@ -269,62 +229,6 @@ async def _read_capped(response: aiohttp.ClientResponse, cap: int) -> tuple[list
         if left < 0:
             return pieces, False
     return pieces, True
-
-
-# What the attempt under way still waits for before anything can be sent; emptied by our own connector.
-_waiting: ContextVar[list[str]] = ContextVar("_waiting")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Takes no kept connection on which the server has said something since, its end or an answer to nobody.
-
-    aiohttp would send over it, and take what lies there for the answer. It also tells the attempt when it
-    has its connection: before that, nothing was sent.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # A new one may have TLS's own words waiting, its session tickets.
-        self._new: WeakSet[ResponseHandler] = WeakSet()
-
-    async def _create_connection(self, *args: Any, **kwargs: Any) -> ResponseHandler:
-        protocol = await super()._create_connection(*args, **kwargs)
-        self._new.add(protocol)
-        return protocol
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
-    ) -> Connection:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if self._is_new(connection.protocol) or _is_silent(connection):
-                break
-            connection.close()
-        _waiting.get([]).clear()
-        return connection
-
-    def _is_new(self, protocol: ResponseHandler | None) -> bool:
-        if not self._new or protocol is None or protocol not in self._new:
-            return False
-        self._new.remove(protocol)
-        return True
-
-
-def _is_silent(connection: Connection) -> bool:
-    """Whether nothing has come over the kept *connection* since its last answer."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or protocol.should_close or transport.is_closing():
-        return False
-    sock = transport.get_extra_info("socket")
-    if sock is None or not hasattr(select, "poll"):
-        return True
-    # What has arrived since the loop last looked.
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN)
-    return not poll.poll(0)
 
 
 class _AnswerLostError(aiohttp.ClientError):

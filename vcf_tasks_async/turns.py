@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Final
-
-import anyio
 
 # Seconds of work after which others on the loop have their turn.
 _TURN: Final = 0.002
 
 
 class Turn:
-    """The time for which work may go on before others on the event loop have to have theirs.
+    """How long the work of one turn of the event loop may take before others have to have theirs.
 
-    Several workers may share one. They give way one by one, each for a turn of the loop: together they would
-    each take a slice of their own in the next, and waking all of them each time costs more than it saves.
+    Several workers may share one: what they do in the same turn of the loop is counted together, and whoever
+    finds the time used up goes on in the next.
 
     Example:
         >>> turn = Turn()
@@ -23,18 +22,27 @@ class Turn:
         ...     await turn.give_way()
     """
 
-    __slots__ = ("_ends", "_queue")
+    __slots__ = ("_ends", "_is_counting")
 
     def __init__(self) -> None:
         self._ends = 0.0
-        self._queue = anyio.Lock(fast_acquire=True)
+        self._is_counting = False
 
     def is_over(self) -> bool:
         """Whether it is time to give way. Apart from doing so, since that costs more than to ask."""
-        return asyncio.get_running_loop().time() >= self._ends
+        if self._is_counting:
+            return monotonic() >= self._ends
+        # The first to ask in this turn of the loop.
+        asyncio.get_running_loop().call_soon(self._next)
+        self._is_counting, self._ends = True, monotonic() + _TURN
+        return False
+
+    def _next(self) -> None:
+        self._is_counting = False
 
     async def give_way(self) -> None:
         """Let others have their turn."""
-        async with self._queue:
+        await asyncio.sleep(0)
+        # Woken by an event, all who wait would take that turn at once.
+        while self.is_over():  # noqa: ASYNC110
             await asyncio.sleep(0)
-            self._ends = asyncio.get_running_loop().time() + _TURN

@@ -174,14 +174,12 @@ class Waits:
 
     def retried(self, task_id: str) -> None:
         """Remember that this session asks for a retry now: a failure that shows may be the old one."""
-        now = self._poller.clock.time()
-        self._retried[task_id] = now
-        self._retried.move_to_end(task_id)
-        while self._retried:
-            oldest = next(iter(self._retried))
-            if len(self._retried) <= _REMEMBERED and now - self._retried[oldest] < self._grace:
-                break
-            del self._retried[oldest]
+        retried, now = self._retried, self._poller.clock.time()
+        retried[task_id] = now
+        retried.move_to_end(task_id)
+        forgotten = now - self._grace
+        while len(retried) > _REMEMBERED or next(iter(retried.values())) <= forgotten:
+            retried.popitem(last=False)
 
     def not_retried(self, task_id: str) -> None:
         """Forget it: the retry was refused."""

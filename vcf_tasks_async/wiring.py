@@ -16,6 +16,8 @@ from vcf_tasks_async.auth import Auth
 from vcf_tasks_async.caller import Caller
 from vcf_tasks_async.calls import Call, Reply
 from vcf_tasks_async.checks import LARGEST_PAGE
+from vcf_tasks_async.clocks import Clocks
+from vcf_tasks_async.connections import open_http, ssl_verdict
 from vcf_tasks_async.errors import ApiError, NotSentError, UsageError
 from vcf_tasks_async.filters import TaskFilter
 from vcf_tasks_async.gate import Gate
@@ -28,8 +30,7 @@ from vcf_tasks_async.secret import Secret
 from vcf_tasks_async.slots import Limiter, Share
 from vcf_tasks_async.stream import FetchPage, SkippingStream, TaskStream
 from vcf_tasks_async.tokens import Tokens
-from vcf_tasks_async.transport import Transport, open_http, ssl_verdict
-from vcf_tasks_async.version import __version__
+from vcf_tasks_async.transport import Transport
 from vcf_tasks_async.waiting import Waits
 from vcf_tasks_async.writes import Look, Send, Writer
 
@@ -67,13 +68,14 @@ class Wiring:
         self._nursery = Nursery()
         self._closed = False
         self.loop = asyncio.get_running_loop()
+        self._clocks = Clocks(self.loop)
         transport = Transport(
             plan.address,
             http,
             ssl=ssl,
             proxy=plan.proxy.reveal() if plan.proxy else None,
-            user_agent=f"vcf-tasks-async/{__version__}",
             attempt_timeout=plan.policy.attempt_timeout,
+            clocks=self._clocks,
         )
         self._caller = Caller(
             transport,
@@ -81,6 +83,7 @@ class Wiring:
             plan.policy,
             concurrency=plan.concurrency,
             rng=Random(),
+            clocks=self._clocks,
             share=None if plan.limiter is None else Share(plan.limiter),
         )
         self._tokens = Tokens(plan.auth, self._exchange, self.spawn, self.loop.time)
@@ -124,6 +127,7 @@ class Wiring:
             except TimeoutError:
                 pass
         finally:
+            self._clocks.close()
             if not self._lent:
                 await self._http.close()
 

@@ -56,11 +56,11 @@ class Lost:
 
     Attributes:
         error: the answer was lost; or the 409 of a write that followed a lost one.
-        started: loop time at which it was begun.
+        since: loop time at which its target was taken up.
     """
 
     error: OutcomeUnknownError | TaskConflict
-    started: float
+    since: float
 
 
 class Writer:
@@ -107,6 +107,7 @@ class Writer:
         task_id: str,
         gate: Gate,
         *,
+        since: float | None = None,
         before: Before = _unseen,
         after_lost: bool = False,
     ) -> Outcome | Lost:
@@ -116,23 +117,25 @@ class Writer:
             action: what to do.
             task_id: to which task.
             gate: what it passes each time it is sent.
+            since: loop time from which `Outcome.elapsed` counts, where that is not now.
             before: tells how the task looked before, if it was seen; asked where there is a 409.
             after_lost: an earlier run may have sent it as well, and the task did not show it.
         """
-        started = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        since = clock() if since is None else since
         try:
             attempts = (await self._sends[action](task_id, gate)).attempts
         except OutcomeUnknownError as error:
-            return Lost(error, started)
+            return Lost(error, since)
         except UsageError:
             raise
         except TaskConflict as error:
             if after_lost:
-                return Lost(error, started)
+                return Lost(error, since)
             return await self._read_conflict(action, task_id, before(), error)
         except VcfTasksError as error:
             return _refused_or_not_sent(action, task_id, error)
-        return Outcome(task_id, action, Result.ACCEPTED, attempts=attempts)
+        return Outcome(task_id, action, Result.ACCEPTED, attempts=attempts, elapsed=clock() - since)
 
     async def _read_conflict(
         self, action: Action, task_id: str, before: Sighting | None, error: TaskConflict
@@ -197,7 +200,7 @@ class Writer:
             f"{lead}; {seen}, {moral}",
             None if taken else lost.error,
             lost.error.attempts,
-            clock() - lost.started,
+            clock() - lost.since,
         )
 
     async def resume(
@@ -212,8 +215,6 @@ class Writer:
             at: wall-clock seconds of the intent. The write may have gone out as late as its deadline, and
                 until the grace after that is over, the old status proves nothing.
         """
-        clock = asyncio.get_running_loop().time
-        started = clock()
         verdict, seen = await self._judge(action, task_id, before)
         if verdict in (Applied.NOT_YET, Applied.NO_LOOK):
             longest = self._deadline + self._grace
@@ -226,7 +227,7 @@ class Writer:
         moral = "so it was taken" if taken else "which does not tell whether it was taken"
         reason = f"an earlier run may have sent it; {seen}, {moral}"
         result = Result.ACCEPTED if taken else Result.UNKNOWN
-        return Outcome(task_id, action, result, reason, elapsed=clock() - started)
+        return Outcome(task_id, action, result, reason)
 
     async def _judge(self, action: Action, task_id: str, before: Sighting | None) -> tuple[Applied, str]:
         """One look at the task: the verdict, and what was seen, in words."""

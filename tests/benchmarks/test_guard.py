@@ -91,7 +91,7 @@ async def test_handing_out_a_task_takes_no_more_calls_than_it_did():
 
 async def test_a_bulk_run_takes_no_more_calls_a_target_than_it_did():
     class Sender:
-        async def send(self, action, task_id, gate, *, before=None, after_lost=False):
+        async def send(self, action, task_id, gate, *, since, before=None, after_lost=False):
             await asyncio.sleep(0)
             return Outcome(task_id, action, Result.ACCEPTED, None, None, 1)
 

@@ -281,14 +281,14 @@ def left_of(session: TaskSession) -> dict[str, Any]:
     """What *session* still holds of calls that are over."""
     wiring = session._wiring
     assert wiring is not None
-    caller, transport = wiring._caller, wiring._caller._transport
+    caller = wiring._caller
     flight = wiring._tokens._flight
     return {
         "tasks": [t for t in wiring._nursery.running if not t.done()],
         "connections in use": list(wiring._http.connector._acquired),
         "slots": AT_ONCE - caller._slots.value,
         "waiting for a slot": caller._slots.statistics().tasks_waiting,
-        "clocks": [*caller._clocks, *transport._clocks],
+        "clocks": list(caller._clocks.running),
         "login": flight is not None and not flight.done(),
         "followed": [*wiring.poller._singles._records, *wiring.poller._sweeps],
         "waits": list(getattr(wiring.waits, "_gathered", ())),
