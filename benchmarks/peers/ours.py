@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,18 +56,18 @@ async def retries(job: Job, meter: Meter) -> None:
         meter.count = report.counts[Result.ACCEPTED]
 
 
-def read(task: Any) -> None:
-    """Touch every subtask, stage, error and resource of *task*."""
-    steps: deque[Any] = deque([task])
-    while steps:
-        step = steps.popleft()
-        _names(step.errors)
-        _names(getattr(step, "resources", ()))
-        for inner in (*getattr(step, "sub_tasks", ()), *getattr(step, "stages", ())):
-            _ = inner.name, inner.raw_status
-            steps.append(inner)
+def read(step: Any) -> None:
+    """Touch every subtask, stage, error and resource of *step*, a task or one of its subtasks."""
+    _touch(step.errors)
+    _touch(step.resources)
+    for inner in step.sub_tasks:
+        _ = inner.name, inner.raw_status
+        for stage in inner.stages:
+            _ = stage.name, stage.raw_status
+            _touch(stage.errors)
+        read(inner)
 
 
-def _names(parts: Iterable[Any]) -> None:
+def _touch(parts: Iterable[Any]) -> None:
     for part in parts:
         _ = part.extra
