@@ -62,7 +62,7 @@ class Transport:
     ) -> None:
         self._address = address
         self._http = http
-        self._base = URL(address.base, encoded=True)
+        self._base = URL(address.base)
         self._prefix = self._base.raw_path.rstrip("/")
         self._is_own = isinstance(http.connector, Connector)
         # Our own session has them already.

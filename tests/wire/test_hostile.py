@@ -426,6 +426,27 @@ async def test_a_proxy_that_was_asked_for_gets_its_own_password_and_only_in_its_
     }
 
 
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("http://SFO-vcf01.rainpole.io", "http://sfo-vcf01.rainpole.io"),
+        ("http://sfo-vcf01:80/", "http://sfo-vcf01"),
+        ("http://sfo-vcf01:8080/sites/~sfo-1", "http://sfo-vcf01:8080/sites/~sfo-1"),
+        ("http://[2001:0DB8:0:0:0:0:0:1]:8080", "http://[2001:db8::1]:8080"),
+        ("http://10.0.0.4/api", "http://10.0.0.4/api"),
+    ],
+)
+async def test_what_is_asked_is_the_address_in_its_usual_spelling_and_the_id_as_it_is(server, address, asked):
+    server.always("GET", ".*", doc(task("a.b:c_d-e")))
+    async with TaskSession(
+        address, BearerAuth("t"), policy=BRIEF, allow_http=True, proxy=server.url
+    ) as session:
+        await session.get("a.b:c_d-e")
+    (seen,) = server.requests
+    assert seen.target == f"{asked}/v1/tasks/a.b:c_d-e"
+    assert seen.headers["host"] == urlsplit(asked).netloc
+
+
 @pytest.mark.parametrize("url", ["http://sfo-vcf01.rainpole.io", "http://10.0.0.4:8080", "HTTP://sfo-vcf01"])
 async def test_plain_http_is_only_by_choice(url):
     with pytest.raises(UsageError, match="allow_http=True"):
