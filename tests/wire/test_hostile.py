@@ -19,6 +19,7 @@ from vcf_tasks_async import (
     BaseCredential,
     BearerAuth,
     CredentialsUpdateSpec,
+    NotSentError,
     PasswordAuth,
     Policy,
     Polling,
@@ -424,6 +425,16 @@ async def test_a_proxy_that_was_asked_for_gets_its_own_password_and_only_in_its_
     assert {bool(re.match("Basic ", seen.headers["proxy-authorization"])) for seen in server.requests} == {
         True
     }
+
+
+async def test_what_a_proxy_refuses_to_pass_on_was_not_sent(server):
+    server.always("CONNECT", ".*", Reply(502, b"no way"))
+    async with TaskSession(
+        "https://sfo-vcf01.rainpole.io", BearerAuth("t"), policy=BRIEF, proxy=server.url
+    ) as session:
+        with pytest.raises(NotSentError, match="the proxy let nothing through: 502"):
+            await session.retry("a")
+    assert {seen.method for seen in server.requests} == {"CONNECT"}
 
 
 @pytest.mark.parametrize(
