@@ -62,7 +62,7 @@ class Transport:
     ) -> None:
         self._address = address
         self._http = http
-        self._base = URL(address.base, encoded=True)
+        self._base = URL(address.base)
         self._prefix = self._base.raw_path.rstrip("/")
         self._is_own = isinstance(http.connector, Connector)
         # Our own session has them already.
@@ -169,6 +169,8 @@ def _trouble(error: aiohttp.ClientError | OSError) -> Trouble:
             return no_tls(error.__cause__ or error)
         case aiohttp.ClientConnectorError():
             return not_sent(f"no connection: {inert(str(error.os_error), limit=200)}")
+        case aiohttp.ClientHttpProxyError():
+            return not_sent(f"the proxy let nothing through: {error.status} {inert(error.message, limit=80)}")
         case aiohttp.ClientResponseError():
             return lost("the answer is no HTTP")
         case _AnswerLostError():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from time import monotonic
 from typing import Final
 
@@ -14,7 +15,7 @@ class Turn:
     """How long the work of one turn of the event loop may take before others have to have theirs.
 
     Several workers may share one: what they do in the same turn of the loop is counted together, and whoever
-    finds the time used up goes on in the next.
+    finds the time used up goes on in a later one, in the order in which they gave way.
 
     Example:
         >>> turn = Turn()
@@ -22,11 +23,12 @@ class Turn:
         ...     await turn.give_way()
     """
 
-    __slots__ = ("_ends", "_is_counting")
+    __slots__ = ("_ends", "_is_counting", "_queue")
 
     def __init__(self) -> None:
         self._ends = 0.0
         self._is_counting = False
+        self._queue: deque[object] = deque()
 
     def is_over(self) -> bool:
         """Whether it is time to give way. Apart from doing so, since that costs more than to ask."""
@@ -42,7 +44,12 @@ class Turn:
 
     async def give_way(self) -> None:
         """Let others have their turn."""
-        await asyncio.sleep(0)
-        # Woken by an event, all who wait would take that turn at once.
-        while self.is_over():  # noqa: ASYNC110
+        place = object()
+        self._queue.append(place)
+        try:
             await asyncio.sleep(0)
+            # Woken by an event, all who wait would take that turn at once.
+            while self._queue[0] is not place or self.is_over():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        finally:
+            self._queue.remove(place)

@@ -177,8 +177,8 @@ class Waits:
         retried, now = self._retried, self._poller.clock.time()
         retried[task_id] = now
         retried.move_to_end(task_id)
-        forgotten = now - self._grace
-        while len(retried) > _REMEMBERED or next(iter(retried.values())) <= forgotten:
+        # This one stays, so there is always one to look at.
+        while len(retried) > _REMEMBERED or now - next(iter(retried.values())) >= self._grace:
             retried.popitem(last=False)
 
     def not_retried(self, task_id: str) -> None:

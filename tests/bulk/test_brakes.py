@@ -9,9 +9,10 @@ from collections import Counter
 from random import Random
 
 import pytest
-from bulk_fakes import Sender, failed, virtually
+from bulk_fakes import Sender, failed
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_loop import virtually
 
 from vcf_tasks_async import Action, BulkRun, Outcome, PasswordAuth, Policy, Result, TaskSession, UsageError
 from vcf_tasks_async.brakes import Pace, StopRule

@@ -6,7 +6,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from bulk_fakes import Sender, failed, virtually
+from bulk_fakes import Sender, failed
+from virtual_loop import virtually
 
 from vcf_tasks_async import (
     BulkRun,

@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 
 import pytest
-from bulk_fakes import Sender, virtually
+from bulk_fakes import Sender
 from journals import opened
+from virtual_loop import virtually
 
 from vcf_tasks_async import Action, OutcomeUnknownError, PasswordAuth, Policy, Result, TaskSession
 from vcf_tasks_async.bulk import BulkRun

@@ -8,8 +8,9 @@ from collections import Counter
 
 import attrs
 import pytest
-from bulk_fakes import EPOCH, VirtualWall, failed, virtually
+from bulk_fakes import failed
 from fake_site import Site, lose_many
+from virtual_loop import EPOCH, VirtualWall, virtually
 
 from vcf_tasks_async import (
     ErrorDetail,

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from bulk_fakes import Sender, VirtualWall, failed, virtually
+from bulk_fakes import Sender, failed
 from journals import BEFORE, ended, opened, state
+from virtual_loop import VirtualWall, virtually
 
 from vcf_tasks_async import (
     Action,

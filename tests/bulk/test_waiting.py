@@ -6,7 +6,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from bulk_fakes import Sender, virtually
+from bulk_fakes import Sender
+from virtual_loop import virtually
 
 from vcf_tasks_async import PasswordAuth, Policy, Result, Status, TaskSession
 from vcf_tasks_async.testing import SddcManagerSimulator

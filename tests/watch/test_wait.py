@@ -310,6 +310,14 @@ async def test_a_retry_is_forgotten_when_its_grace_is_over_or_it_was_refused():
     assert list(site.waits._retried) == ["c"]
 
 
+async def test_a_retry_is_remembered_however_short_its_grace():
+    site = Site(grace=1e-12)
+    await site.clock.advance(100_000)
+    for task_id in ("a", "b"):
+        site.waits.retried(task_id)
+        assert task_id in site.waits._retried
+
+
 # --- stuck tasks, progress ---------------------------------------------------------------------------
 
 

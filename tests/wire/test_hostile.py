@@ -19,6 +19,7 @@ from vcf_tasks_async import (
     BaseCredential,
     BearerAuth,
     CredentialsUpdateSpec,
+    NotSentError,
     PasswordAuth,
     Policy,
     Polling,
@@ -424,6 +425,37 @@ async def test_a_proxy_that_was_asked_for_gets_its_own_password_and_only_in_its_
     assert {bool(re.match("Basic ", seen.headers["proxy-authorization"])) for seen in server.requests} == {
         True
     }
+
+
+async def test_what_a_proxy_refuses_to_pass_on_was_not_sent(server):
+    server.always("CONNECT", ".*", Reply(502, b"no way"))
+    async with TaskSession(
+        "https://sfo-vcf01.rainpole.io", BearerAuth("t"), policy=BRIEF, proxy=server.url
+    ) as session:
+        with pytest.raises(NotSentError, match="the proxy let nothing through: 502"):
+            await session.retry("a")
+    assert {seen.method for seen in server.requests} == {"CONNECT"}
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("http://SFO-vcf01.rainpole.io", "http://sfo-vcf01.rainpole.io"),
+        ("http://sfo-vcf01:80/", "http://sfo-vcf01"),
+        ("http://sfo-vcf01:8080/sites/~sfo-1", "http://sfo-vcf01:8080/sites/~sfo-1"),
+        ("http://[2001:0DB8:0:0:0:0:0:1]:8080", "http://[2001:db8::1]:8080"),
+        ("http://10.0.0.4/api", "http://10.0.0.4/api"),
+    ],
+)
+async def test_what_is_asked_is_the_address_in_its_usual_spelling_and_the_id_as_it_is(server, address, asked):
+    server.always("GET", ".*", doc(task("a.b:c_d-e")))
+    async with TaskSession(
+        address, BearerAuth("t"), policy=BRIEF, allow_http=True, proxy=server.url
+    ) as session:
+        await session.get("a.b:c_d-e")
+    (seen,) = server.requests
+    assert seen.target == f"{asked}/v1/tasks/a.b:c_d-e"
+    assert seen.headers["host"] == urlsplit(asked).netloc
 
 
 @pytest.mark.parametrize("url", ["http://sfo-vcf01.rainpole.io", "http://10.0.0.4:8080", "HTTP://sfo-vcf01"])
