@@ -23,24 +23,26 @@ class Turn:
         ...     await turn.give_way()
     """
 
-    __slots__ = ("_ends", "_is_counting", "_queue")
+    __slots__ = ("_counts_on", "_ends", "_queue")
 
     def __init__(self) -> None:
         self._ends = 0.0
-        self._is_counting = False
+        # The event loop whose turn is counted; a loop that was left in that turn never says that it is over.
+        self._counts_on: asyncio.AbstractEventLoop | None = None
         self._queue: deque[object] = deque()
 
     def is_over(self) -> bool:
         """Whether it is time to give way. Apart from doing so, since that costs more than to ask."""
-        if self._is_counting:
+        loop = asyncio.get_running_loop()
+        if self._counts_on is loop:
             return monotonic() >= self._ends
         # The first to ask in this turn of the loop.
-        asyncio.get_running_loop().call_soon(self._next)
-        self._is_counting, self._ends = True, monotonic() + _TURN
+        loop.call_soon(self._next)
+        self._counts_on, self._ends = loop, monotonic() + _TURN
         return False
 
     def _next(self) -> None:
-        self._is_counting = False
+        self._counts_on = None
 
     async def give_way(self) -> None:
         """Let others have their turn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 
 import pytest
@@ -156,3 +157,24 @@ async def test_who_is_cancelled_while_it_waits_its_turn_leaves_no_gap(desk):
     # Nobody holds a place any more.
     await worker(desk, turn, "later", pieces=100)
     assert desk.done["later"] == 100
+
+
+def test_a_loop_that_was_left_in_the_middle_of_a_turn_holds_up_nobody_on_the_next(monkeypatch):
+    turn = Turn()
+
+    async def ask() -> None:
+        turn.is_over()
+
+    async def give_way() -> None:
+        await asyncio.wait_for(turn.give_way(), 5)
+
+    left, asked = asyncio.new_event_loop(), ask()
+    asyncio._set_running_loop(left)
+    with contextlib.suppress(StopIteration):
+        asked.send(None)
+    asyncio._set_running_loop(None)
+    # It never came to its next turn.
+    left.close()
+    later = turns.monotonic() + 10 * SLICE
+    monkeypatch.setattr(turns, "monotonic", lambda: later)
+    asyncio.run(give_way())
