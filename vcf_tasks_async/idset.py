@@ -7,7 +7,7 @@ from typing import Final
 
 # Up to here the ids themselves are kept: exact, and quicker than anything written in Python.
 _EXACT: Final = 4096
-_FULL: Final = 0.75
+_FULL: Final = 0.9
 # More ids than this are never expected, whoever says so.
 _LIKELY: Final = 1_000_000
 
@@ -61,7 +61,7 @@ class IdSet:
         return self._insert(_fingerprint(task_id))
 
     def _insert(self, fingerprint: int) -> bool:
-        if not self._tables or self._used >= _FULL * len(self._tables[-1]):
+        if not self._tables or self._used + 1 > _FULL * len(self._tables[-1]):
             first = max(8 * _EXACT, int(self._expected / _FULL) + 1)
             size = 2 * len(self._tables[-1]) if self._tables else first
             self._tables.append(array("q", bytes(8 * size)))
