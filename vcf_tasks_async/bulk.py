@@ -233,14 +233,16 @@ class BulkRun(AsyncIterator[Outcome]):
 
     async def _work(self) -> None:
         while not self._stopping.is_set():
+            # Also before the first: hundreds of workers that connect at once would hold the loop.
+            if self._turn.is_over():
+                await self._turn.give_way()
+                continue
             target = await self._source.take()
             if target is None:
                 return
             task, task_id = (None, target) if isinstance(target, str) else (target, target.id)
             if not self._seen.add(task_id):
                 self.report.duplicates += 1
-                if self._turn.is_over():
-                    await self._turn.give_way()
                 continue
             try:
                 begun = await self._dispatch.begin(task_id, task)
@@ -251,8 +253,6 @@ class BulkRun(AsyncIterator[Outcome]):
                     self._decide(begun, task)
             except (asyncio.CancelledError, OSError) as error:
                 self._cut_off(task_id, error)
-            if self._turn.is_over():
-                await self._turn.give_way()
             await self._outbox.room()
 
     async def _settle(self, sent: Sent) -> None:

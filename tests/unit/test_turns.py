@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from vcf_tasks_async import turns
+from vcf_tasks_async import Action, BulkRun, Outcome, Result, turns
+from vcf_tasks_async.options import Options
 from vcf_tasks_async.turns import Turn
 
 SLICE = turns._TURN
@@ -178,3 +179,18 @@ def test_a_loop_that_was_left_in_the_middle_of_a_turn_holds_up_nobody_on_the_nex
     later = turns.monotonic() + 10 * SLICE
     monkeypatch.setattr(turns, "monotonic", lambda: later)
     asyncio.run(give_way())
+
+
+async def test_the_workers_of_a_bulk_run_do_not_all_begin_in_one_turn(desk):
+    class Sender:
+        async def send(self, action, task_id, gate, **how):
+            desk.work(task_id, 0.25)
+            await asyncio.sleep(0)
+            return Outcome(task_id, action, Result.ACCEPTED, attempts=1)
+
+    targets = [str(number) for number in range(64)]
+    report = await BulkRun(
+        Action.RETRY, targets, Sender(), asyncio.create_task, Options(), workers=len(targets)
+    )
+    assert report.counts == {Result.ACCEPTED: len(targets)}
+    assert max(desk.held.values()) <= 1.0
