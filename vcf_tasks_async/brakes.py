@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from vcf_tasks_async.errors import UsageError
-from vcf_tasks_async.outcomes import Result
+from vcf_tasks_async.outcomes import FAILURES, Result
 
 # Results from which a share means something: one failure of one is no hundred per cent.
 _SAMPLE: Final = 20
 # Seconds by which an event loop may be late.
 _LATENESS: Final = 0.01
-_BAD: Final = (Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN)
 
 
 class Pace:
@@ -78,7 +77,6 @@ class StopRule:
     """
 
     def __init__(self, stop_after: float | None) -> None:
-        self._never = stop_after is None
         self._in_a_row: int | None = None
         self._share: float | None = None
         if isinstance(stop_after, int) and not isinstance(stop_after, bool) and stop_after >= 1:
@@ -93,9 +91,9 @@ class StopRule:
 
     def feed(self, result: Result) -> str | None:
         """One more result; why the run is to end, or None."""
-        if self._never or result is Result.SKIPPED:
+        if result is Result.SKIPPED:
             return None
-        bad = result in _BAD
+        bad = result in FAILURES
         self._known += 1
         self._bad += bad
         self._row = self._row + 1 if bad else 0

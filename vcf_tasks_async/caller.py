@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -80,7 +80,6 @@ class Caller:
         self._share = share
         self._budget = RepeatBudget(policy.budget)
         self._rng = rng
-        self._least_for_write = min(_LEAST, policy.attempt_timeout / 10)
         self._closing = asyncio.Event()
         self._clocks = clocks
 
@@ -121,12 +120,12 @@ class Caller:
                 outcome = await self._transport.attempt(call, token, ends)
             finally:
                 self._leave(tokens)
-            if tokens is not None and token is not None and _took_the_token(outcome):
+            if token is not None and tokens is not None and _took_the_token(outcome):
                 tokens.accepted(token)
             if isinstance(outcome, Answer):
                 if call.arrived is not None:
                     call.arrived()
-                result = await self._read(call, outcome, token)
+                result = await self._result(call, outcome, token)
                 if not isinstance(result, Trouble):
                     return Reply(result[0], attempts)
                 outcome = result
@@ -193,14 +192,9 @@ class Caller:
             # It expired or was rejected while we queued.
             self._leave(tokens)
 
-    def _read(
-        self, call: Call[T], answer: Answer, token: Secret | None
-    ) -> Coroutine[Any, Any, tuple[T] | Trouble]:
-        in_turn = self._share is not None and len(answer.body) >= _LARGE
-        return self._read_in_turn(call, answer, token) if in_turn else _result(call, answer, token)
-
-    async def _read_in_turn(self, call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
-        assert self._share is not None
+    async def _result(self, call: Call[T], answer: Answer, token: Secret | None) -> tuple[T] | Trouble:
+        if self._share is None or len(answer.body) < _LARGE:
+            return await _result(call, answer, token)
         async with self._share.decoding:
             return await _result(call, answer, token)
 
@@ -247,7 +241,7 @@ class Caller:
         if call.safe:
             return 0.0
         seconds = call.deadline or self._policy.deadline
-        return min(self._least_for_write, seconds / 10)
+        return min(_LEAST, self._policy.attempt_timeout / 10, seconds / 10)
 
     def _check(self, call: Call[Any], tokens: TokenSource | None, ends: float, attempts: int) -> None:
         """Whether *call* may go out at all."""

@@ -42,9 +42,7 @@ class Clocks:
     def close(self) -> None:
         """Whatever runs is over now, and the event loop holds nothing of it any more."""
         self.strike_all()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._set(None)
 
     def start(self, clock: Clock) -> None:
         """Let *clock* run."""
@@ -52,24 +50,24 @@ class Clocks:
         if self._timer is None or clock.ends < self._due:
             self._set(clock.ends)
 
-    def _set(self, due: float) -> None:
+    def _set(self, due: float | None) -> None:
+        """Look next at *due*; None: not at all."""
         if self._timer is not None:
             self._timer.cancel()
-        self._due = due
-        # In no context of a caller's, which it would hold.
-        self._timer = self._loop.call_at(due, self._look, context=Context())
+            self._timer = None
+        if due is not None:
+            self._due = due
+            # In no context of a caller's, which it would hold.
+            self._timer = self._loop.call_at(due, self._look, context=Context())
 
     def _look(self) -> None:
         """Strike those that are over, and look again when the next one may be."""
-        self._timer = None
         # Timers may come a tick early.
         now = max(self._due, self.now())
         for clock in tuple(self.running):
             if clock.ends <= now:
                 clock.strike()
-        left = [clock.ends for clock in self.running if not clock.has_struck]
-        if left:
-            self._set(min(left))
+        self._set(min((clock.ends for clock in self.running if not clock.has_struck), default=None))
 
 
 class Clock:

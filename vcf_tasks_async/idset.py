@@ -7,6 +7,7 @@ from typing import Final
 
 # Up to here the ids themselves are kept: exact, and quicker than anything written in Python.
 _EXACT: Final = 4096
+# Share of a table that is taken at most. A free place must be left, or a search for one would not end.
 _FULL: Final = 0.9
 # More ids than this are never expected, whoever says so.
 _LIKELY: Final = 1_000_000

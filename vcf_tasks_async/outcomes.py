@@ -43,7 +43,8 @@ class Result(enum.Enum):
     """Sent, the answer lost, and a look at the task could not tell."""
 
 
-_FAILURES: Final = (Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN)
+# Results that count as failures; a skipped target has not failed.
+FAILURES: Final = (Result.REJECTED, Result.NOT_SENT, Result.UNKNOWN)
 
 
 @attrs.frozen
@@ -73,7 +74,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Rejected, not sent or unknown. A skipped one has not failed."""
-        return self.result in _FAILURES
+        return self.result in FAILURES
 
     @property
     def accepted_before(self) -> bool:
@@ -226,7 +227,7 @@ def counted(counts: Counter[Result]) -> str:
 
 def failed_in(counts: Counter[Result]) -> int:
     """How many of *counts* have failed, as `Outcome.failed` means it."""
-    return sum(counts[result] for result in _FAILURES)
+    return sum(counts[result] for result in FAILURES)
 
 
 def _words(name: Result | Status) -> str:

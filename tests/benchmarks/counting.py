@@ -16,12 +16,12 @@ def counted_calls(house: str = "") -> Iterator[Counter[str]]:
     """Calls made inside the block: ``call`` of Python functions, ``c_call`` of C functions.
 
     Args:
-        house: a part of the path of the files whose functions count, and the C functions that these call.
+        house: how the paths begin whose functions count, and the C functions that these call.
     """
     counts: Counter[str] = Counter()
 
     def note(frame: Any, event: str, argument: Any) -> None:
-        if house in frame.f_code.co_filename:
+        if frame.f_code.co_filename.startswith(house):
             counts[event] += 1
 
     # A collection runs whoever's finalizers are due.

@@ -7,9 +7,11 @@ dependencies. When the code gets cheaper, the bound comes down with it.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 from counting import counted_calls, kept_by
@@ -25,11 +27,14 @@ from vcf_tasks_async import (
     Result,
     TaskFilter,
     TaskSession,
+    turns,
 )
 from vcf_tasks_async.options import Options
 from vcf_tasks_async.pages import decode_page
 from vcf_tasks_async.stream import TaskStream
 
+# A checkout, and so all that is installed in it, may be called as the package is.
+HOUSE = f"{Path(turns.__file__).parent}{os.sep}"
 # Per task of a page of real size, 17 objects each.
 DECODED = {"call": 8, "c_call": 5}
 READ = {"call": 90, "c_call": 10}
@@ -124,7 +129,7 @@ async def test_a_retry_takes_no_more_of_our_own_calls_than_it_did():
     with serving(Serving()) as site:
         async with TaskSession(site.url, PasswordAuth("user", "password"), concurrency=16) as session:
             await session.retry_many(ids)
-            with counted_calls("vcf_tasks_async/") as counts:
+            with counted_calls(HOUSE) as counts:
                 report = await session.retry_many(ids)
     assert report.counts == {Result.ACCEPTED: 300}
     found = for_each(counts, 300)
